@@ -1,0 +1,60 @@
+"""Which code is the lab's, how it depends, and how a new generation of it is made. Knows no lab system.
+
+See ``docs/how-reloading-works.md`` for the whole picture.
+"""
+
+from __future__ import annotations
+
+from hotlab.importing.errors import (
+    HotlabError,
+    LabNotEnabled,
+    LabNotFoundOnPath,
+    NotInLabCode,
+    ReloadInProgress,
+    ReloadRefused,
+)
+from hotlab.importing.generations import Generation, Registry
+from hotlab.importing.labs import (
+    Lab,
+    current,
+    disable,
+    enable,
+    enabled_labs,
+    generation_of,
+    get_lab,
+    registering,
+)
+from hotlab.importing.records import Entry
+from hotlab.importing.reloading import Plan
+from hotlab.importing.sources import DiskTree, Snapshot, Source, SourceTree
+from hotlab.importing.tracebacks import lab_frames, place_of
+
+Staged = Generation
+
+__all__ = [
+    "DiskTree",
+    "Entry",
+    "Generation",
+    "HotlabError",
+    "Lab",
+    "LabNotEnabled",
+    "LabNotFoundOnPath",
+    "NotInLabCode",
+    "Plan",
+    "Registry",
+    "ReloadInProgress",
+    "ReloadRefused",
+    "Snapshot",
+    "Source",
+    "SourceTree",
+    "Staged",
+    "current",
+    "disable",
+    "enable",
+    "enabled_labs",
+    "generation_of",
+    "get_lab",
+    "lab_frames",
+    "place_of",
+    "registering",
+]

@@ -1,0 +1,117 @@
+"""Modules that Python had imported, or was importing, before the lab was enabled; and the way back to plain ones.
+
+An adopted module object becomes the façade in place, so that whoever holds it sees the current generation from then
+on, while its namespace goes on as that of generation 0. Its code keeps Python's own import until its first reload:
+that gives façades, hence the current generation.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from hotlab.importing.facades import Facade
+from hotlab.importing.generations import note_statements, reached_through_packages
+from hotlab.importing.imports_in_code import all_imports, names_used
+from hotlab.importing.loaders import LabLoader, make_spec
+from hotlab.importing.records import GenerationPackage, ModuleRecord, own_namespace
+
+if TYPE_CHECKING:
+    from hotlab.importing.generations import Generation
+
+
+def adopt_loaded(generation: Generation) -> None:
+    """Take the modules of the lab that ``sys.modules`` holds into the generation, parents first."""
+    prefix = generation.lab.name + "."
+    names = [name for name in list(sys.modules) if name == generation.lab.name or name.startswith(prefix)]
+    for name in sorted(names, key=lambda name: name.count(".")):
+        module = sys.modules.get(name)
+        if type(module) is ModuleType and name in generation.snapshot.sources:
+            _adopt(generation, name, module)
+    for record in generation.records.values():
+        _adopt_children(generation, record)
+
+
+def _adopt(generation: Generation, name: str, module: ModuleType) -> None:
+    source = generation.snapshot.sources[name]
+    namespace = vars(module)
+    loader = LabLoader(generation.lab, name, source.path)
+    spec: Any = module.__spec__
+    if spec is None:
+        spec = namespace["__spec__"] = make_spec(loader, source)
+    spec.loader = loader
+    namespace["__loader__"] = loader
+    # Functions made from here on get the bound import; the frame that is running keeps Python's own.
+    namespace["__builtins__"] = generation.lab.builtins
+    record = ModuleRecord(name, source, generation, spec, module, state="ready", facade=module, adopted=True)
+    loader.record = record
+    module.__class__ = Facade
+    _note_needs(record, generation)
+    generation.add(record)
+    generation.executed.append(name)
+
+
+def _note_needs(record: ModuleRecord, generation: Generation) -> None:
+    """What an adopted module needs can't be seen any more: it is read off its code and its values."""
+    try:
+        code = record.source.code()
+    except (SyntaxError, ValueError):
+        return  # the file was edited since: its next plan says so
+    package = record.name if record.source.is_package else record.name.rpartition(".")[0]
+    record.names = names_used(code)
+    note_statements(record, all_imports(code), package, record.needs, generation.snapshot)
+    for value in list(record.namespace.values()):
+        module = getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", None)
+        if isinstance(module, str) and module in generation.snapshot.sources and module != record.name:
+            record.needs.add(module)
+    record.lazy.update(reached_through_packages(record, generation.snapshot.sources))
+
+
+def _adopt_children(generation: Generation, record: ModuleRecord) -> None:
+    if not record.source.is_package:
+        return
+    own = own_namespace(generation.packages[record.name])
+    for name, value in list(record.namespace.items()):
+        child = generation.records.get(f"{record.name}.{name}")
+        if child is not None and child.facade is value:
+            own[name] = generation.object_of(child)
+
+
+def settle(generation: Generation) -> None:
+    """Give adopted modules the real modules of their generation where Python's own import gave them façades.
+
+    Called before a reload, after which a façade would show them the next generation.
+    """
+    for record in list(generation.records.values()):
+        if not record.adopted or getattr(record.spec, "_initializing", False):
+            continue
+        namespace = record.namespace
+        for name, value in list(namespace.items()):
+            if isinstance(value, Facade):
+                loader = own_namespace(value)["__spec__"].loader
+                target = generation.records.get(loader.name)
+                if loader.lab is generation.lab and target is not None:
+                    namespace[name] = generation.object_of(target)
+
+
+def leave_plain(generation: Generation) -> None:
+    """Put plain modules into ``sys.modules`` for all that the generation holds."""
+    import builtins
+
+    for name, record in generation.records.items():
+        if record.adopted:
+            record.body.__class__ = ModuleType
+        namespace = record.namespace
+        namespace["__builtins__"] = builtins
+        for key, value in list(namespace.items()):
+            if isinstance(value, GenerationPackage):
+                namespace[key] = generation.records[value.__name__].body
+        package = generation.packages.get(name)
+        if package is not None:
+            for key, value in list(own_namespace(package).items()):
+                child = generation.records.get(f"{name}.{key}")
+                if child is not None and isinstance(value, ModuleType):
+                    namespace[key] = child.body
+        if record.source.kind != "extension":
+            sys.modules[name] = record.replacement or record.body

@@ -1,0 +1,106 @@
+"""Which lab module each thread is executing at this moment, and what it reads from its package meanwhile.
+
+A façade asks here which generation the asking thread is making; ``add_device`` asks which module a definition belongs
+to. Files and folders that a module reads while being imported are its dependencies: an audit hook sees them, and
+returns at once unless some lab module is being executed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hotlab.importing.sources import digest_of
+
+if TYPE_CHECKING:
+    from hotlab.importing.generations import Generation
+    from hotlab.importing.records import ModuleRecord
+
+
+class _Stack(threading.local):
+    def __init__(self) -> None:
+        self.frames: list[tuple[Generation, ModuleRecord]] = []
+
+
+_stack = _Stack()
+_running = 0
+_count_lock = threading.Lock()
+_hook_added = False
+_CODE_SUFFIXES = (".py", ".pyc", ".pyi", ".so", ".pyd")
+
+
+def top() -> tuple[Generation, ModuleRecord] | None:
+    """The innermost lab module that this thread is executing, with the generation it is executed for."""
+    frames = _stack.frames
+    return frames[-1] if frames else None
+
+
+@contextmanager
+def executing(generation: Generation, record: ModuleRecord) -> Iterator[None]:
+    """While this is entered, the thread executes the record's module for the generation."""
+    global _running
+    frames = _stack.frames
+    frames.append((generation, record))
+    with _count_lock:
+        _running += 1
+    try:
+        yield
+    finally:
+        with _count_lock:
+            _running -= 1
+        frames.pop()
+
+
+def watch_reads() -> None:
+    """Add the audit hook, once per process (Python has no way to take one out)."""
+    global _hook_added
+    with _count_lock:
+        if not _hook_added:
+            _hook_added = True
+            sys.addaudithook(_on_audit)
+
+
+def _on_audit(event: str, args: tuple[object, ...]) -> None:
+    if not _running or event not in ("open", "os.listdir", "os.scandir"):
+        return
+    frames = _stack.frames
+    if not frames or not args or not isinstance(args[0], (str, os.PathLike)):
+        return
+    generation, record = frames[-1]
+    path = os.path.abspath(os.fspath(args[0]))
+    if not path.startswith(generation.root_prefix) and path + os.sep != generation.root_prefix:
+        return
+    if event == "open":
+        mode = args[1] if len(args) > 1 else None
+        if is_data(path) and not (isinstance(mode, str) and set(mode) & set("wax+")):
+            record.reads.setdefault(path, None)
+    else:
+        record.listings.setdefault(path, None)
+
+
+def is_data(path: str) -> bool:
+    """Whether a file of the package is data: no code, no cache, no hidden file."""
+    name = os.path.basename(path)
+    return not (name.startswith(".") or name.endswith(_CODE_SUFFIXES) or ".pyc." in name or "__pycache__" in path)
+
+
+def file_digest(path: str) -> str | None:
+    """The digest of a data file; None if it isn't there."""
+    try:
+        with open(path, "rb") as file:
+            return digest_of(file.read())
+    except OSError:
+        return None
+
+
+def listing_digest(path: str) -> str | None:
+    """The digest of the names in a folder that may be modules or data; None if it isn't there."""
+    try:
+        names = sorted(name for name in os.listdir(path) if not name.startswith((".", "#")) and name != "__pycache__")
+    except OSError:
+        return None
+    return digest_of("\0".join(name for name in names if not name.endswith(("~", ".pyc"))).encode())

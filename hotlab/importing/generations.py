@@ -1,0 +1,337 @@
+"""Generations: immutable versions of a lab package, and how a module of one is executed.
+
+Any thread may import from any generation at any time. A module is executed once per generation that doesn't share
+it, under a lock of its own that takes part in importlib's deadlock detection; the lab's mutex guards only dict
+entries, never user code.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+from hotlab.importing import executing
+from hotlab.importing.binding import absolute_name
+from hotlab.importing.facades import Facade, make_facade
+from hotlab.importing.imports_in_code import all_imports, lazy_imports, names_used
+from hotlab.importing.loaders import LabLoader, facade_spec, make_spec
+from hotlab.importing.locks import DeadlockError
+from hotlab.importing.records import Entry, GenerationPackage, ModuleRecord, own_namespace
+
+if TYPE_CHECKING:
+    from hotlab.importing.labs import Lab
+    from hotlab.importing.sources import Snapshot, Source
+
+
+class Registry:
+    """What the modules of a generation registered: opaque keys and values, with the module that did it.
+
+    An entry goes away with its module and comes back with it on a roll-back; it is shared with the module.
+    """
+
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
+
+    def register(self, key: Hashable, value: object, module: str | None = None) -> None:
+        """Register a value under a key, for `module` or for the lab module that this thread is executing.
+
+        Raises:
+            KeyError: the module is not part of the generation.
+        """
+        if module is None:
+            top = executing.top()
+            if top is None:
+                raise KeyError("no lab module is being executed on this thread: name the module")
+            record = top[1]
+        else:
+            record = self._generation.records[module]
+        record.entries.append(Entry(key, value, record.name))
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries, by the order in which their modules were first executed."""
+        records = sorted(self._generation.records.copy().values(), key=lambda record: record.place)
+        return tuple(entry for record in records for entry in record.entries)
+
+    def get(self, key: Hashable) -> object | None:
+        """The value registered last under a key, or None."""
+        found = None
+        for entry in self.entries():
+            if entry.key == key:
+                found = entry.value
+        return found
+
+
+class Generation:
+    """One immutable, content-addressed version of a lab package, numbered and named by the digest of its sources."""
+
+    def __init__(self, lab: Lab, number: int, snapshot: Snapshot) -> None:
+        self.lab = lab
+        self.number = number
+        self.snapshot = snapshot
+        self.digest = snapshot.digest()
+        self.registry = Registry(self)
+        self.records: dict[str, ModuleRecord] = {}
+        self.ready: dict[str, Any] = {}
+        self.packages: dict[str, GenerationPackage] = {}
+        self.executed: list[str] = []
+        self.root_prefix = os.path.abspath(lab.root) + os.sep
+        self.staged = False
+        self.added_facades: dict[str, Facade] = {}
+
+    def __repr__(self) -> str:
+        return f"<Generation {self.number} of {self.lab.name}, {self.digest[:12]}>"
+
+    @property
+    def lab_name(self) -> str:
+        """The name of the lab package."""
+        return self.lab.name
+
+    @property
+    def modules(self) -> Mapping[str, ModuleType]:
+        """The modules executed so far, by name."""
+        return MappingProxyType(self.ready)
+
+    def import_module(self, name: str) -> ModuleType:
+        """Import a module of the lab as code of this generation would.
+
+        Raises:
+            ModuleNotFoundError: this generation has no such module. Any exception of the module's own code.
+        """
+        return cast("ModuleType", self.load(name))
+
+    def object_of(self, record: ModuleRecord) -> Any:
+        """The module object by which this generation knows a record."""
+        if record.replacement is not None and record.state == "ready":
+            return record.replacement
+        if record.source.is_package:
+            return self.packages[record.name]
+        return record.body
+
+    def load(self, name: str) -> Any:
+        """The module of that name in this generation, executed if it was not yet; half-made only within a cycle."""
+        module = self.ready.get(name)
+        if module is not None:
+            return module
+        parent = name.rpartition(".")[0]
+        if parent:
+            self.load(parent)
+            module = self.ready.get(name)
+            if module is not None:
+                return module
+        source = self.snapshot.get(name)
+        if source is None:
+            above = self.snapshot.get(parent)
+            hint = f"; {parent!r} is not a package" if above is not None and not above.is_package else ""
+            raise ModuleNotFoundError(f"No module named {name!r}{hint}", name=name)
+        record = self._claim(source)
+        try:
+            record.lock.acquire()
+        except DeadlockError:
+            return self.object_of(record)
+        try:
+            if record.state == "new":
+                if self.records.get(name) is not record:  # another thread's attempt failed meanwhile
+                    return self.load(name)
+                self._execute(record)
+            return self.object_of(record)
+        finally:
+            record.lock.release()
+
+    def _claim(self, source: Source) -> ModuleRecord:
+        with self.lab.mutex:
+            record = self.records.get(source.name)
+            if record is None:
+                record = new_record(self, source)
+                self.add(record)
+            return record
+
+    def add(self, record: ModuleRecord) -> None:
+        """Hold a record. A package gets this generation's object for it."""
+        self.records[record.name] = record
+        if record.source.is_package:
+            self.packages[record.name] = GenerationPackage(record)
+        if record.state == "ready":
+            self.ready[record.name] = self.object_of(record)
+
+    def _execute(self, record: ModuleRecord) -> None:
+        record.state = "executing"
+        if record.source.kind == "extension":
+            self._load_extension(record)
+            return
+        namespace = record.namespace
+        for child, module in self._children(record.name):
+            namespace.setdefault(child, module)
+        try:
+            code = record.source.code()
+            with self._in_sys_modules(record), executing.executing(self, record):
+                exec(code, namespace)
+        except BaseException:
+            record.state = "new"
+            with self.lab.mutex:
+                self.records.pop(record.name, None)
+                self.packages.pop(record.name, None)
+            raise
+        self._finish(record)
+
+    def _finish(self, record: ModuleRecord) -> None:
+        code = record.source.code()
+        record.names = names_used(code)
+        package = record.name if record.source.is_package else record.name.rpartition(".")[0]
+        note_statements(record, lazy_imports(code), package, record.lazy, self.snapshot)
+        if record.source.is_package:
+            own = own_namespace(self.packages[record.name])
+            for child, module in self._children(record.name):
+                if record.namespace.get(child) is module:
+                    own[child] = module
+                else:
+                    own.pop(child, None)
+        record.lazy.update(reached_through_packages(record, self.snapshot.sources))
+        for path in record.reads:
+            record.reads[path] = executing.file_digest(path)
+        for path in record.listings:
+            record.listings[path] = executing.listing_digest(path)
+        record.state = "ready"
+        module = self.object_of(record)
+        self._bind_on_parent(record, module)
+        self.ready[record.name] = module
+        self.executed.append(record.name)
+
+    def _children(self, name: str) -> list[tuple[str, Any]]:
+        depth = len(name) + 1
+        return [
+            (child[depth:], module)
+            for child, module in self.ready.copy().items()
+            if child.startswith(name) and child[depth - 1 : depth] == "." and "." not in child[depth:]
+        ]
+
+    def _bind_on_parent(self, record: ModuleRecord, module: Any) -> None:
+        parent, _, child = record.name.rpartition(".")
+        above = self.records.get(parent)
+        if above is None:
+            return
+        if above.state == "executing" or above.adopted:
+            above.namespace[child] = module
+            own_namespace(self.packages[parent]).pop(child, None)
+        if above.state == "ready":
+            own_namespace(self.packages[parent])[child] = module
+
+    def _load_extension(self, record: ModuleRecord) -> None:
+        """An extension module can't be made twice in a process: all generations share Python's own."""
+        import importlib
+
+        record.replacement = importlib.import_module(record.name)
+        record.state = "ready"
+        self._bind_on_parent(record, record.replacement)
+        self.ready[record.name] = record.replacement
+        self.executed.append(record.name)
+
+    @contextmanager
+    def _in_sys_modules(self, record: ModuleRecord) -> Iterator[None]:
+        """While a module runs, libraries that look it up by name (dataclasses, typing) find its façade.
+
+        A module that replaces itself in ``sys.modules`` is found out here, and the old entry put back: the
+        replacement is taken with the rest of the generation.
+        """
+        name = record.name
+        before = sys.modules.get(name)
+        if before is None or not isinstance(before, Facade):
+            before = record.facade
+            sys.modules[name] = cast("ModuleType", before)
+            self.added_facades[name] = cast("Facade", before)
+        try:
+            yield
+        except BaseException:
+            self.drop_added(name)
+            raise
+        now = sys.modules.get(name)
+        if now is not None and now is not before:
+            record.replacement = now
+            if self.lab.current is not self:
+                sys.modules[name] = cast("ModuleType", before)
+        if self.lab.current is not self and not self.staged:
+            self.drop_added(name)  # an old generation's own module, gone from the current one
+
+    def drop_added(self, name: str) -> None:
+        """Take a façade that this generation put into ``sys.modules`` out again."""
+        facade = self.added_facades.pop(name, None)
+        if facade is not None and sys.modules.get(name) is facade:
+            del sys.modules[name]
+
+
+def new_record(generation: Generation, source: Source) -> ModuleRecord:
+    """A record for a module that is about to be executed, with the globals its code will have."""
+    lab = generation.lab
+    loader = LabLoader(lab, source.name, source.path)
+    spec = make_spec(loader, source)
+    body = ModuleType(source.name)
+    record = ModuleRecord(source.name, source, generation, spec, body)
+    loader.record = record
+    namespace = record.namespace
+    namespace["__spec__"] = spec
+    namespace["__loader__"] = loader
+    namespace["__builtins__"] = lab.builtins
+    namespace["__package__"] = source.name if source.is_package else source.name.rpartition(".")[0]
+    if source.is_package:
+        namespace["__path__"] = [source.folder]
+    if source.kind != "namespace":
+        namespace["__file__"] = source.path
+        namespace["__cached__"] = spec.cached
+    present = sys.modules.get(source.name)
+    if isinstance(present, Facade) and not lab.is_facade_of_record(present):
+        record.facade = present
+    elif source.kind != "extension":
+        spec_outside = facade_spec(lab, source)
+        record.facade = make_facade(cast("LabLoader", spec_outside.loader), spec_outside)
+    return record
+
+
+def note_statements(
+    record: ModuleRecord, statements: Iterator[Any], package: str, into: set[str], snapshot: Snapshot
+) -> None:
+    """Add what import statements name, of this lab, to the needs in `into`."""
+    for statement in statements:
+        try:
+            full = absolute_name(statement.name, {"__package__": package}, statement.level)
+        except ImportError:
+            continue
+        if not statement.level:
+            full = statement.name
+        root = full.partition(".")[0]
+        if root != record.home.lab.name:
+            continue
+        into.add(full)
+        if statement.taken is None:
+            record.held.add(root)
+            continue
+        for name in statement.taken:
+            child = f"{full}.{name}"
+            source = snapshot.get(child)
+            above = snapshot.get(full)
+            if source is not None or (above is not None and above.is_package and name != "*"):
+                into.add(child)
+            if source is not None and source.is_package:
+                record.held.add(child)
+
+
+def reached_through_packages(record: ModuleRecord, names: Mapping[str, Any]) -> set[str]:
+    """Modules that a record may reach as attributes of packages it holds (``import a.b`` and then ``a.c.x``)."""
+    found: set[str] = set()
+    open_ends = [*record.held, *([record.name] if record.source.is_package else [])]
+    seen = set(open_ends)
+    while open_ends:
+        package = open_ends.pop()
+        for name in record.names:
+            child = f"{package}.{name}"
+            if child in names and child not in found:
+                found.add(child)
+                if child not in seen:
+                    seen.add(child)
+                    open_ends.append(child)
+    return found
+
+
+__all__ = ["Generation", "Registry", "all_imports", "new_record", "note_statements", "reached_through_packages"]

@@ -1,0 +1,228 @@
+"""The refresher: asks for refreshes are folded, run one at a time, and end as reports.
+
+Any thread may ask. With a refresh under way, all who ask meanwhile share the one that follows it. Once a refresh is
+deferred, it is tried again as soon as nothing blocks it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+
+import attrs
+import pluggy
+
+from hotlab.importing import Generation, Lab, ReloadInProgress, ReloadRefused
+from hotlab.importing.reloading import Plan
+from hotlab.refreshing.limits import RefreshLimits
+from hotlab.refreshing.participants import Participant
+from hotlab.refreshing.plugins import new_plugin_manager
+from hotlab.refreshing.refresh import Refresh, StepFailed
+from hotlab.refreshing.reports import RefreshReport
+from hotlab.refreshing.sequence import Sequence, observe
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.25
+
+
+@attrs.define(eq=False)
+class _Ticket:
+    trigger: str
+    done: threading.Event = attrs.field(factory=threading.Event)
+    report: RefreshReport | None = None
+
+
+class Refresher:
+    """Takes a lab through refreshes.
+
+    Args:
+        lab: the enabled lab.
+        plugins: the plugin manager that holds the participants; left out, a new one with no plugin.
+        limits: the time limits.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        plugins: pluggy.PluginManager | None = None,
+        limits: RefreshLimits | None = None,
+    ) -> None:
+        self.lab = lab
+        self.plugins = plugins or new_plugin_manager()
+        self.limits = limits or RefreshLimits()
+        self.device_generation: Generation = lab.current
+        self._turn = threading.Condition()
+        self._running: _Ticket | None = None
+        self._next: _Ticket | None = None
+        self._thread: threading.Thread | None = None
+        self._retrying = False
+        self._closed = threading.Event()
+
+    def register(self, participant: Participant, name: str | None = None) -> Callable[[], None]:
+        """Let a participant take part from the next refresh on; returns the undo."""
+        key = self.plugins.register(participant, name=name or participant.name or None)
+
+        def undo() -> None:
+            if key is not None and self.plugins.has_plugin(key):
+                self.plugins.unregister(name=key)
+
+        return undo
+
+    def refresh(self, trigger: str = "api", *, wait: bool = True, timeout: float | None = None) -> RefreshReport | None:
+        """Take pending edits in.
+
+        Args:
+            trigger: who asks, for the report: ``api``, ``command``, ``watcher``.
+            wait: wait for the outcome. ``False`` returns None at once.
+            timeout: seconds to wait at most; None waits as long as the limits of the steps allow.
+
+        Returns:
+            The report, or None where it was not waited for or the time was up.
+
+        Raises:
+            ReloadInProgress: the caller is itself part of a refresh, which would wait for itself.
+        """
+        if wait and threading.current_thread() is self._thread:
+            raise ReloadInProgress("a participant asked for a refresh from within one: ask with wait=False")
+        with self._turn:
+            if self._running is not None:
+                ticket = self._next = self._next or _Ticket(trigger)
+            else:
+                ticket = self._running = _Ticket(trigger)
+                self._thread = threading.Thread(
+                    target=self._work, args=(ticket,), name=f"hotlab-refresh-{self.lab.name}", daemon=True
+                )
+                self._thread.start()
+        if not wait:
+            return None
+        ticket.done.wait(timeout)
+        return ticket.report
+
+    @property
+    def deferred(self) -> bool:
+        """Whether the devices belong to an older generation than new tasks do."""
+        return self.device_generation is not self.lab.current
+
+    def close(self) -> None:
+        """Try deferred refreshes no more."""
+        self._closed.set()
+
+    def _work(self, ticket: _Ticket | None) -> None:
+        while ticket is not None:
+            try:
+                ticket.report = self._one(ticket.trigger)
+            except BaseException:
+                log.exception("hotlab failed in a refresh of %s; please report it", self.lab.name)
+            finally:
+                with self._turn:
+                    self._running, self._next = self._next, None
+                    following = self._running
+                ticket.done.set()
+            ticket = following
+
+    def _one(self, trigger: str) -> RefreshReport:
+        started, clock = time.time(), time.monotonic()
+        before = self.lab.current
+        refresh = Refresh(uuid.uuid4().hex[:12], trigger, self.device_generation, None, limits=self.limits)
+
+        def report(**values: object) -> RefreshReport:
+            made = RefreshReport(
+                changed=refresh.changed,
+                reloaded=refresh.reloaded,
+                generation=self.lab.current.number,
+                digest=self.lab.current.digest,
+                old_digest=before.digest,
+                lab=self.lab.name,
+                id=refresh.id,
+                trigger=trigger,
+                started=started,
+                seconds=time.monotonic() - clock,
+                **values,  # type: ignore[arg-type]
+            )
+            observe(self.plugins, "hotlab_refresh_finished", report=made)
+            return made
+
+        try:
+            plan = self.lab.plan()
+            if plan is None and not self.deferred:
+                return report(ok=True, outcome="done")
+            staged = self.lab.stage(plan) if plan is not None else None
+        except ReloadRefused as refused:
+            refresh.changed = refused.changed
+            return report(ok=False, outcome="refused", error=str(refused), failed_step="stage")
+        refresh.new = staged or self.lab.current
+        refresh.changed = plan.changed if plan is not None else ()
+        refresh.reloaded = tuple(staged.executed) if staged is not None else ()
+        return self._sequence(refresh, staged, plan, report)
+
+    def _sequence(
+        self, refresh: Refresh, staged: Generation | None, plan: Plan | None, report: Callable[..., RefreshReport]
+    ) -> RefreshReport:
+        observe(self.plugins, "hotlab_refresh_started", refresh=refresh)
+        sequence = Sequence(self.lab, self.plugins, refresh)
+        sequence.run(make_current=staged is not None)
+        common = {
+            "steps": tuple(sequence.steps),
+            "resumed_with_errors": tuple(sequence.resumed_with_errors),
+            "not_reloadable": plan.not_reloadable if plan is not None else (),
+        }
+        if sequence.blockers:
+            if staged is not None:
+                self.lab.commit(staged)
+            made = report(
+                ok=False,
+                outcome="deferred",
+                error=_waiting_for(sequence),
+                failed_step="drain",
+                blockers=sequence.blockers,
+                **common,
+            )
+            self._retry_when_free()
+            return made
+        if sequence.failure is not None:
+            if staged is not None and self.lab.current is not staged:
+                self.lab.discard(staged)
+            failure = sequence.failure
+            return report(ok=False, outcome="refused", error=str(failure), failed_step=failure.step, **common)
+        self.device_generation = self.lab.current
+        return report(ok=True, outcome="done", **common)
+
+    def _retry_when_free(self) -> None:
+        with self._turn:
+            if self._retrying:
+                return
+            self._retrying = True
+        threading.Thread(target=self._wait_and_retry, name="hotlab-retry", daemon=True).start()
+
+    def _wait_and_retry(self) -> None:
+        probe = Refresh(uuid.uuid4().hex[:12], "retry", self.device_generation, self.lab.current, limits=self.limits)
+        sequence = Sequence(self.lab, self.plugins, probe)
+        try:
+            while not self._closed.wait(RETRY_SECONDS) and self.deferred:
+                try:
+                    if sequence.blocking():
+                        continue
+                except StepFailed as failure:
+                    log.warning("a deferred refresh can't tell yet what blocks it: %s", failure)
+                    continue
+                break
+        finally:
+            with self._turn:
+                self._retrying = False
+        if self.deferred and not self._closed.is_set():
+            self.refresh("retry", wait=False)
+
+
+def _waiting_for(sequence: Sequence) -> str:
+    waiting = ", ".join(
+        f"{blocker.what} (holds {', '.join(blocker.holds) or 'nothing'})" for blocker in sequence.blockers
+    )
+    limit = sequence.refresh.limits.drain_timeout
+    return (
+        f"drain: still running after {limit:g} s: {waiting}; new tasks run on the new code, the devices follow when "
+        "these tasks have ended"
+    )

@@ -1,0 +1,86 @@
+"""``hotlab.refresh()``: through the running lab's refresher where there is one, else just a reload."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+
+from hotlab.importing import Generation, Lab, ReloadRefused, get_lab
+from hotlab.refreshing.refresher import Refresher
+from hotlab.refreshing.reports import RefreshReport
+
+_refreshers: dict[str, Refresher] = {}
+_lock = threading.Lock()
+_one_at_a_time = threading.Lock()
+
+
+def use_refresher(refresher: Refresher | None, lab_name: str) -> None:
+    """Let ``hotlab.refresh()`` of a lab go through a refresher (None: no more)."""
+    with _lock:
+        if refresher is None:
+            _refreshers.pop(lab_name, None)
+        else:
+            _refreshers[lab_name] = refresher
+
+
+def refresh(name: str | None = None, *, wait: bool = True, timeout: float | None = None) -> RefreshReport | None:
+    """Take in what was edited. In a running lab the whole sequence of ten steps, else just a reload.
+
+    Args:
+        name: the lab; left out, the one whose code is calling, or the only one.
+        wait: wait for the outcome; ``False`` returns None at once.
+        timeout: seconds to wait at most in a running lab.
+
+    Returns:
+        The report: ``ok``, ``outcome`` (``done``, ``refused``, ``deferred``), ``changed``, ``reloaded``, ``error``,
+        ``steps``, ``generation``.
+
+    Raises:
+        LabNotEnabled: no such lab.
+        ReloadInProgress: called by code that a reload is executing.
+    """
+    lab = get_lab(name)
+    refresher = _refreshers.get(lab.name)
+    if refresher is not None:
+        return refresher.refresh("api", wait=wait, timeout=timeout)
+    if not wait:
+        threading.Thread(target=_reload, args=(lab,), name=f"hotlab-reload-{lab.name}", daemon=True).start()
+        return None
+    return _reload(lab)
+
+
+def _reload(lab: Lab) -> RefreshReport:
+    lab.refuse_from_within()
+    with _one_at_a_time:
+        started, clock = time.time(), time.monotonic()
+        before = lab.current
+        changed: tuple[str, ...] = ()
+        notes: tuple[str, ...] = ()
+        staged: Generation | None = None
+        error: str | None = None
+        try:
+            plan = lab.plan()
+            if plan is not None:
+                changed, notes = plan.changed, plan.not_reloadable
+                staged = lab.stage(plan)
+                lab.commit(staged)
+        except ReloadRefused as refused:
+            changed, error = refused.changed, str(refused)
+        return RefreshReport(
+            ok=error is None,
+            outcome="done" if error is None else "refused",
+            changed=changed,
+            reloaded=tuple(staged.executed) if staged is not None else (),
+            error=error,
+            failed_step=None if error is None else "stage",
+            generation=lab.current.number,
+            digest=lab.current.digest,
+            old_digest=before.digest,
+            lab=lab.name,
+            id=uuid.uuid4().hex[:12],
+            trigger="api",
+            started=started,
+            seconds=time.monotonic() - clock,
+            not_reloadable=notes,
+        )

@@ -1,0 +1,90 @@
+"""What a refresh comes to, as immutable values."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+
+Outcome = Literal["done", "refused", "deferred"]
+
+STEPS = (
+    "stop_launching",
+    "stop_allocating",
+    "pause_devices",
+    "drain",
+    "disconnect",
+    "reimport",
+    "connect",
+    "resume_devices",
+    "resume_allocating",
+    "resume_launching",
+)
+"""The ten steps in their order; step 1 is undone by step 10, 2 by 9, 3 by 8."""
+
+
+@attrs.frozen
+class StepReport:
+    """One step that was taken: its number from 1 to 10, its name, how long it took in seconds, and its fault."""
+
+    number: int
+    name: str
+    seconds: float
+    ok: bool = True
+    error: str | None = None
+
+
+@attrs.frozen
+class Blocker:
+    """What a drain waits for: a task, the devices and positions it holds, and since when (epoch seconds)."""
+
+    what: str
+    holds: tuple[str, ...] = ()
+    since: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class RefreshReport:
+    """The outcome of one refresh. It never raises for a fault in lab code: the fault is in here.
+
+    Attributes:
+        ok: the edit is current and every device belongs to it.
+        outcome: ``done``, ``refused`` (the lab goes on with the old generation) or ``deferred`` (new tasks run on the
+            new generation, the devices follow once the tasks named in `blockers` have ended).
+        changed: names of modules that were edited, added or removed.
+        reloaded: names of modules that were executed, in that order.
+        error: what went wrong, where, in one text; None where nothing did.
+        failed_step: the name of the step that failed; ``"stage"`` where the edit was refused before any pause.
+        steps: the steps that were taken, in order.
+        generation: number of the generation that is current now.
+        digest: its digest.
+        old_digest: digest of the generation that was current before.
+        blockers: what the drain was still waiting for when its time was up.
+        resumed_with_errors: resumes that failed, by participant; the other resumes ran all the same.
+        not_reloadable: what the edit touches and can't be reloaded, with what to do.
+        started: when it began, in epoch seconds.
+        seconds: how long it took.
+    """
+
+    ok: bool
+    outcome: Outcome
+    changed: tuple[str, ...] = ()
+    reloaded: tuple[str, ...] = ()
+    error: str | None = None
+    failed_step: str | None = None
+    steps: tuple[StepReport, ...] = ()
+    generation: int
+    digest: str
+    old_digest: str
+    lab: str
+    id: str
+    trigger: str
+    started: float
+    seconds: float
+    blockers: tuple[Blocker, ...] = ()
+    resumed_with_errors: tuple[str, ...] = ()
+    not_reloadable: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return attrs.asdict(self)
