@@ -61,8 +61,10 @@ def _note_needs(record: ModuleRecord, generation: Generation) -> None:
     package = record.name if record.source.is_package else record.name.rpartition(".")[0]
     record.names = names_used(code)
     note_statements(record, all_imports(code), package, record.needs, generation.snapshot)
-    for value in list(record.namespace.values()):
+    for name, value in list(record.namespace.items()):
         module = getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", None)
+        if module == f"{record.name}.{name}" and isinstance(value, ModuleType):
+            continue  # bound by the import of the submodule; if the package asks for it, its code says so
         if isinstance(module, str) and module in generation.snapshot.sources and module != record.name:
             record.needs.add(module)
     record.lazy.update(reached_through_packages(record, generation.snapshot.sources))

@@ -18,7 +18,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hotlab.importing import executing
-from hotlab.importing.records import GenerationPackage, ModuleRecord, own_namespace, record_of_namespace
+from hotlab.importing.records import (
+    GenerationPackage,
+    ModuleRecord,
+    own_namespace,
+    record_of_namespace,
+)
 
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
@@ -99,7 +104,11 @@ def import_for(record: ModuleRecord, full: str, fromlist: Sequence[str] | None) 
 
 
 def _take(
-    record: ModuleRecord, generation: Generation, package: GenerationPackage, full: str, names: Sequence[str]
+    record: ModuleRecord,
+    generation: Generation,
+    package: GenerationPackage,
+    full: str,
+    names: Sequence[str],
 ) -> None:
     """``from package import names``: submodules that are no attributes yet are imported, as importlib does."""
     for name in names:

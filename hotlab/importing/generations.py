@@ -80,7 +80,7 @@ class Generation:
         self.executed: list[str] = []
         self.root_prefix = os.path.abspath(lab.root) + os.sep
         self.staged = False
-        self.added_facades: dict[str, Facade] = {}
+        self.added_facades: dict[str, tuple[Facade, Any]] = {}
 
     def __repr__(self) -> str:
         return f"<Generation {self.number} of {self.lab.name}, {self.digest[:12]}>"
@@ -107,9 +107,7 @@ class Generation:
         """The module object by which this generation knows a record."""
         if record.replacement is not None and record.state == "ready":
             return record.replacement
-        if record.source.is_package:
-            return self.packages[record.name]
-        return record.body
+        return self.packages[record.name] if record.has_view else record.body
 
     def load(self, name: str) -> Any:
         """The module of that name in this generation, executed if it was not yet; half-made only within a cycle."""
@@ -152,7 +150,7 @@ class Generation:
     def add(self, record: ModuleRecord) -> None:
         """Hold a record. A package gets this generation's object for it."""
         self.records[record.name] = record
-        if record.source.is_package:
+        if record.has_view:
             self.packages[record.name] = GenerationPackage(record)
         if record.state == "ready":
             self.ready[record.name] = self.object_of(record)
@@ -237,29 +235,35 @@ class Generation:
         replacement is taken with the rest of the generation.
         """
         name = record.name
-        before = sys.modules.get(name)
-        if before is None or not isinstance(before, Facade):
-            before = record.facade
-            sys.modules[name] = cast("ModuleType", before)
-            self.added_facades[name] = cast("Facade", before)
+        original = sys.modules.get(name)
+        facade = original if isinstance(original, Facade) else cast("Facade", record.facade)
+        if facade is not original:
+            sys.modules[name] = facade
+            self.added_facades[name] = (facade, original)
         try:
             yield
         except BaseException:
+            if sys.modules.get(name) is not facade:
+                sys.modules[name] = facade
             self.drop_added(name)
             raise
         now = sys.modules.get(name)
-        if now is not None and now is not before:
+        if now is not None and now is not facade:
             record.replacement = now
             if self.lab.current is not self:
-                sys.modules[name] = cast("ModuleType", before)
+                sys.modules[name] = facade
         if self.lab.current is not self and not self.staged:
             self.drop_added(name)  # an old generation's own module, gone from the current one
 
     def drop_added(self, name: str) -> None:
-        """Take a façade that this generation put into ``sys.modules`` out again."""
-        facade = self.added_facades.pop(name, None)
-        if facade is not None and sys.modules.get(name) is facade:
+        """Put back what ``sys.modules`` held before this generation put a façade there."""
+        facade, original = self.added_facades.pop(name, (None, None))
+        if facade is None or sys.modules.get(name) is not facade:
+            return
+        if original is None:
             del sys.modules[name]
+        else:
+            sys.modules[name] = original
 
 
 def new_record(generation: Generation, source: Source) -> ModuleRecord:
@@ -290,7 +294,11 @@ def new_record(generation: Generation, source: Source) -> ModuleRecord:
 
 
 def note_statements(
-    record: ModuleRecord, statements: Iterator[Any], package: str, into: set[str], snapshot: Snapshot
+    record: ModuleRecord,
+    statements: Iterator[Any],
+    package: str,
+    into: set[str],
+    snapshot: Snapshot,
 ) -> None:
     """Add what import statements name, of this lab, to the needs in `into`."""
     for statement in statements:
@@ -334,4 +342,11 @@ def reached_through_packages(record: ModuleRecord, names: Mapping[str, Any]) -> 
     return found
 
 
-__all__ = ["Generation", "Registry", "all_imports", "new_record", "note_statements", "reached_through_packages"]
+__all__ = [
+    "Generation",
+    "Registry",
+    "all_imports",
+    "new_record",
+    "note_statements",
+    "reached_through_packages",
+]

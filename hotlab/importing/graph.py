@@ -44,7 +44,10 @@ def _components(names: Sequence[str], edges: Mapping[str, Collection[str]], rank
     on_stack: set[str] = set()
 
     def needs_of(name: str) -> list[str]:
-        return sorted((need for need in edges.get(name, ()) if need in rank and need != name), key=rank.__getitem__)
+        return sorted(
+            (need for need in edges.get(name, ()) if need in rank and need != name),
+            key=rank.__getitem__,
+        )
 
     for start in names:
         if start in index:

@@ -1,4 +1,4 @@
-"""Enabled lab packages: ``enable``, ``disable``, ``current``, and the :class:`Lab` that holds the current generation."""
+"""Enabled lab packages: ``enable``, ``disable``, ``current``, and :class:`Lab`, which holds the current generation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from typing import Any
 
 from hotlab.importing import adopting, executing, reloading
 from hotlab.importing.binding import lab_builtins
-from hotlab.importing.errors import HotlabError, LabNotEnabled, LabNotFoundOnPath, NotInLabCode, ReloadInProgress
+from hotlab.importing.errors import (
+    HotlabError,
+    LabNotEnabled,
+    LabNotFoundOnPath,
+    NotInLabCode,
+    ReloadInProgress,
+)
 from hotlab.importing.facades import Facade
 from hotlab.importing.generations import Generation, Registry
 from hotlab.importing.loaders import LabFinder, LabLoader
@@ -149,7 +155,7 @@ class Lab:
 
 
 class _Turn:
-    """One thread's turn at reloading a lab. A module that a reload executes can't have one: it would wait for itself."""
+    """One thread's turn at reloading a lab. A module that a reload executes gets none: it would wait for itself."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab

@@ -51,7 +51,10 @@ class LabLoader(importlib.machinery.SourceFileLoader):
     def _source(self) -> Source:
         source = self.record.source if self.record is not None else self.lab.current.snapshot.get(self.name)
         if source is None:
-            raise ImportError(f"{self.name!r} is not part of the current generation of {self.lab.name}", name=self.name)
+            raise ImportError(
+                f"{self.name!r} is not part of the current generation of {self.lab.name}",
+                name=self.name,
+            )
         return source
 
     def get_source(self, fullname: str) -> str | None:
@@ -105,7 +108,10 @@ def facade_spec(lab: Lab, source: Source) -> importlib.machinery.ModuleSpec:
 def make_spec(loader: LabLoader, source: Source) -> importlib.machinery.ModuleSpec:
     """The spec of a lab module, real or façade, as plain Python would make it."""
     spec = importlib.machinery.ModuleSpec(
-        source.name, loader, origin=None if source.kind == "namespace" else source.path, is_package=source.is_package
+        source.name,
+        loader,
+        origin=None if source.kind == "namespace" else source.path,
+        is_package=source.is_package,
     )
     if source.is_package:
         spec.submodule_search_locations = [source.folder]

@@ -73,6 +73,11 @@ class ModuleRecord:
         """The globals of the module's code."""
         return own_namespace(self.body)
 
+    @property
+    def has_view(self) -> bool:
+        """Whether code sees it through an object per generation: a package, or a module whose object is a façade."""
+        return self.source.is_package or self.adopted
+
     def all_needs(self) -> set[str]:
         """Eager and lazy needs together."""
         return self.needs | self.lazy
@@ -94,7 +99,10 @@ class GenerationPackage(ModuleType):
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         record = record_of(self)
         own = own_namespace(self)
-        return {**record.namespace, **{name: own[name] for name in own if not name.startswith("__")}}
+        return {
+            **record.namespace,
+            **{name: own[name] for name in own if not name.startswith("__")},
+        }
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]

@@ -61,7 +61,13 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     places = sorted(affected, key=lambda name: records[name].place)
     ordered = in_order(places, {name: record.needs for name, record in records.items()})
     notes = tuple(f"{name} is an extension module: restart the lab to take it in" for name in sorted(extensions))
-    return Plan(base, snapshot.with_data({**base.snapshot.data, **data}), tuple(sorted(changed)), tuple(ordered), notes)
+    return Plan(
+        base,
+        snapshot.with_data({**base.snapshot.data, **data}),
+        tuple(sorted(changed)),
+        tuple(ordered),
+        notes,
+    )
 
 
 def same_content(old: Any, new: Any) -> bool:

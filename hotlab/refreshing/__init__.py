@@ -8,7 +8,13 @@ from __future__ import annotations
 from hotlab.refreshing.limits import RefreshLimits
 from hotlab.refreshing.markers import hookimpl, hookspec
 from hotlab.refreshing.participants import Participant
-from hotlab.refreshing.plugins import PluginFailure, PluginInfo, Plugins, load_plugins, new_plugin_manager
+from hotlab.refreshing.plugins import (
+    PluginFailure,
+    PluginInfo,
+    Plugins,
+    load_plugins,
+    new_plugin_manager,
+)
 from hotlab.refreshing.refresh import Refresh, StepFailed
 from hotlab.refreshing.refresher import Refresher
 from hotlab.refreshing.reload_only import refresh

@@ -13,6 +13,8 @@ from hotlab.refreshing.markers import PROJECT
 
 log = logging.getLogger(__name__)
 
+HOOKS = frozenset(name for name in vars(hookspecs) if name.startswith("hotlab_"))
+
 
 @attrs.frozen
 class PluginInfo:
@@ -61,11 +63,9 @@ def load_plugins(group: str = PROJECT) -> Plugins:
         try:
             plugin = entry.load()
             manager.register(plugin, name=entry.name)
-            for hook in manager.get_hookcallers(plugin) or []:
-                manager._verify_hook(hook, next(i for i in hook.get_hookimpls() if i.plugin is plugin))
-            unknown = [name for name in dir(plugin) if name.startswith("hotlab_") and not hasattr(manager.hook, name)]
+            unknown = sorted({hook.name for hook in manager.get_hookcallers(plugin) or []} - HOOKS)
             if unknown:
-                raise LookupError(f"unknown hooks {', '.join(unknown)}: see hotlab/refreshing/hookspecs.py")
+                raise LookupError(f"no such hook: {', '.join(unknown)}; hotlab has {', '.join(sorted(HOOKS))}")
         except BaseException as error:
             if manager.has_plugin(entry.name):
                 manager.unregister(name=entry.name)

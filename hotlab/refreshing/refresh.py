@@ -14,6 +14,13 @@ from pluggy import HookImpl
 from hotlab.importing import Generation, HotlabError
 from hotlab.refreshing.limits import RefreshLimits
 
+_hook_threads = threading.local()
+
+
+def inside_hook() -> bool:
+    """Whether the calling thread is running a participant's hook."""
+    return getattr(_hook_threads, "inside", False)
+
 
 class StepFailed(HotlabError):
     """A participant failed in a step.
@@ -82,6 +89,7 @@ def call_within(limit: float, name: str, function: Callable[[], Any]) -> Any:
     faults: list[BaseException] = []
 
     def run() -> None:
+        _hook_threads.inside = True
         try:
             outcome.append(function())
         except BaseException as error:

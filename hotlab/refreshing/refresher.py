@@ -20,7 +20,7 @@ from hotlab.importing.reloading import Plan
 from hotlab.refreshing.limits import RefreshLimits
 from hotlab.refreshing.participants import Participant
 from hotlab.refreshing.plugins import new_plugin_manager
-from hotlab.refreshing.refresh import Refresh, StepFailed
+from hotlab.refreshing.refresh import Refresh, StepFailed, inside_hook
 from hotlab.refreshing.reports import RefreshReport
 from hotlab.refreshing.sequence import Sequence, observe
 
@@ -58,7 +58,6 @@ class Refresher:
         self._turn = threading.Condition()
         self._running: _Ticket | None = None
         self._next: _Ticket | None = None
-        self._thread: threading.Thread | None = None
         self._retrying = False
         self._closed = threading.Event()
 
@@ -86,17 +85,19 @@ class Refresher:
         Raises:
             ReloadInProgress: the caller is itself part of a refresh, which would wait for itself.
         """
-        if wait and threading.current_thread() is self._thread:
+        if wait and inside_hook():
             raise ReloadInProgress("a participant asked for a refresh from within one: ask with wait=False")
         with self._turn:
             if self._running is not None:
                 ticket = self._next = self._next or _Ticket(trigger)
             else:
                 ticket = self._running = _Ticket(trigger)
-                self._thread = threading.Thread(
-                    target=self._work, args=(ticket,), name=f"hotlab-refresh-{self.lab.name}", daemon=True
-                )
-                self._thread.start()
+                threading.Thread(
+                    target=self._work,
+                    args=(ticket,),
+                    name=f"hotlab-refresh-{self.lab.name}",
+                    daemon=True,
+                ).start()
         if not wait:
             return None
         ticket.done.wait(timeout)
@@ -160,7 +161,11 @@ class Refresher:
         return self._sequence(refresh, staged, plan, report)
 
     def _sequence(
-        self, refresh: Refresh, staged: Generation | None, plan: Plan | None, report: Callable[..., RefreshReport]
+        self,
+        refresh: Refresh,
+        staged: Generation | None,
+        plan: Plan | None,
+        report: Callable[..., RefreshReport],
     ) -> RefreshReport:
         observe(self.plugins, "hotlab_refresh_started", refresh=refresh)
         sequence = Sequence(self.lab, self.plugins, refresh)
@@ -187,6 +192,7 @@ class Refresher:
             if staged is not None and self.lab.current is not staged:
                 self.lab.discard(staged)
             failure = sequence.failure
+            refresh.reloaded = ()
             return report(ok=False, outcome="refused", error=str(failure), failed_step=failure.step, **common)
         self.device_generation = self.lab.current
         return report(ok=True, outcome="done", **common)
@@ -199,7 +205,13 @@ class Refresher:
         threading.Thread(target=self._wait_and_retry, name="hotlab-retry", daemon=True).start()
 
     def _wait_and_retry(self) -> None:
-        probe = Refresh(uuid.uuid4().hex[:12], "retry", self.device_generation, self.lab.current, limits=self.limits)
+        probe = Refresh(
+            uuid.uuid4().hex[:12],
+            "retry",
+            self.device_generation,
+            self.lab.current,
+            limits=self.limits,
+        )
         sequence = Sequence(self.lab, self.plugins, probe)
         try:
             while not self._closed.wait(RETRY_SECONDS) and self.deferred:
