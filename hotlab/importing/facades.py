@@ -28,7 +28,7 @@ class Facade(ModuleType):
     def __getattribute__(self, name: str) -> Any:
         if name in _OWN:
             return super().__getattribute__(name)
-        record, module = target_of(self)
+        record, module = target_of(self, load=not name.startswith("__"))
         if record is None:
             if name == "__dict__":
                 return own_namespace(self)
@@ -104,13 +104,20 @@ def _loader_of(facade: Facade) -> LabLoader:
     return cast("LabLoader", own_namespace(facade)["__spec__"].loader)
 
 
-def target_of(facade: Facade) -> tuple[ModuleRecord | None, Any]:
-    """The record and the real module that a façade stands for, on this thread and now; (None, None) if none does."""
+def target_of(facade: Facade, *, load: bool = False) -> tuple[ModuleRecord | None, Any]:
+    """The record and the real module that a façade stands for, on this thread and now; (None, None) if none does.
+
+    With `load`, a module that the generation has but did not execute yet (an old task imported it first, and then
+    came an edit) is executed.
+    """
     loader = _loader_of(facade)
     lab = loader.lab
     top = executing.top()
     generation = top[0] if top is not None and top[0].lab is lab else lab.current
     record = generation.records.get(loader.name)
+    if record is None and load and loader.name in generation.snapshot.sources:
+        generation.load(loader.name)
+        record = generation.records.get(loader.name)
     return (None, None) if record is None else (record, generation.object_of(record))
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import weakref
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from hotlab.importing import adopting, executing, reloading
@@ -319,10 +319,10 @@ def own_loader(facade: Facade) -> LabLoader:
 
 
 def _calling_record() -> ModuleRecord | None:
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         record = record_of_namespace(frame.f_globals)
         if record is not None:
             return record
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None

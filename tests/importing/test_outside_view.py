@@ -124,3 +124,14 @@ def test_imports_of_other_packages_are_pythons_own(lab: LabOnDisk) -> None:
     assert main.importlib.util is importlib.util and main.im("json") is main.json
     assert sys.meta_path[0].find_spec("json") is None
     assert hotlab.importing.generation_of(main.im) is None
+
+
+def test_a_module_held_since_before_an_edit_is_executed_on_first_use(lab: LabOnDisk) -> None:
+    """A reference to a module that the new generation has, but that no reload had to execute, shows the new text."""
+    lab.write(a="V = 1", main="def run():\n    from . import a\n    return a.V")
+    lab.enable()
+    held, old = lab.module("a"), hotlab.current(lab.name)
+    del old.records[f"{lab.name}.a"], old.ready[f"{lab.name}.a"]  # as if its first import had come too late
+    lab.write(a="V = 2")
+    assert lab.refresh().ok
+    assert held.V == 2
