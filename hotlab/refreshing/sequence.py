@@ -58,12 +58,11 @@ class Sequence:
 
     def run(self, make_current: bool) -> None:
         """Steps 1 to 10. `make_current`: the new generation is staged and must be committed in step 6."""
-        before = self.lab.current
         try:
             for step in PAUSES:
                 self._step(step, partial(self._pause, step))
             self._step("drain", self._drain)
-            self._change(before, make_current)
+            self._change(make_current)
         except DrainTimedOut as timed_out:
             self.blockers = timed_out.blockers
         except StepFailed as failure:
@@ -71,7 +70,7 @@ class Sequence:
         finally:
             self._resume()
 
-    def _change(self, before: Generation, make_current: bool) -> None:
+    def _change(self, make_current: bool) -> None:
         new = self.refresh.new
         assert new is not None
         try:
@@ -80,7 +79,7 @@ class Sequence:
             self._step("connect", lambda: self._call("connect"))
         except StepFailed:
             if self.lab.current is not self.refresh.old:
-                self.lab.revert(self.refresh.old if not make_current else before)
+                self.lab.revert(self.refresh.old)
             self._roll_back()
             raise
 

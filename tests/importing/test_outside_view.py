@@ -122,7 +122,7 @@ def test_imports_of_other_packages_are_pythons_own(lab: LabOnDisk) -> None:
     main = lab.module("main")
     assert main.json is sys.modules["json"] and main.r is sys.modules["importlib.resources"]
     assert main.importlib.util is importlib.util and main.im("json") is main.json
-    assert sys.meta_path[0].find_spec("json") is None
+    assert sys.meta_path[0].find_spec("json", None) is None
     assert hotlab.importing.generation_of(main.im) is None
 
 

@@ -198,6 +198,24 @@ def test_a_deferred_edit_that_cannot_connect_goes_back_all_the_way(lab: LabOnDis
     assert lab.module("oven").V == 1 and not refresher.deferred
 
 
+def test_an_edit_on_top_of_a_deferred_one_that_cannot_connect_goes_back_to_the_devices(lab: LabOnDisk) -> None:
+    """Old is what the devices belong to: no mark stays on the generation in between, which never connected."""
+    a, b, _ = two()
+    refresher = refresher_of(lab, a, b)
+    devices = hotlab.current(lab.name)
+    a.waiting_for = [Blocker("anneal-7")]
+    lab.write(oven="V = 2")
+    assert ask(refresher).outcome == "deferred"
+    refresher.close()  # no retry by itself: the next edit comes first
+    a.waiting_for = []
+    a.faults["connect"] = fail
+    lab.write(oven="V = 3")
+    assert ask(refresher).failed_step == "connect"
+    assert hotlab.current(lab.name) is devices is refresher.device_generation
+    a.faults.clear()
+    assert ask(refresher).ok and lab.module("oven").V == 3
+
+
 def test_a_task_that_ends_wakes_the_drain(lab: LabOnDisk) -> None:
     """The drain ends as soon as nothing blocks it, well before its time is up."""
     a, b, _ = two()
