@@ -15,7 +15,7 @@ from hotlab.importing.facades import Facade
 from hotlab.importing.generations import note_statements, reached_through_packages
 from hotlab.importing.imports_in_code import all_imports, names_used
 from hotlab.importing.loaders import LabLoader, make_spec
-from hotlab.importing.records import GenerationPackage, ModuleRecord, own_namespace
+from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, own_namespace
 
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
@@ -73,11 +73,11 @@ def _note_needs(record: ModuleRecord, generation: Generation) -> None:
 def _adopt_children(generation: Generation, record: ModuleRecord) -> None:
     if not record.source.is_package:
         return
-    own = own_namespace(generation.packages[record.name])
+    children = children_of(generation.packages[record.name])
     for name, value in list(record.namespace.items()):
         child = generation.records.get(f"{record.name}.{name}")
         if child is not None and child.facade is value:
-            own[name] = generation.object_of(child)
+            children[name] = generation.object_of(child)
 
 
 def settle(generation: Generation) -> None:
@@ -111,7 +111,7 @@ def leave_plain(generation: Generation) -> None:
                 namespace[key] = generation.records[value.__name__].body
         package = generation.packages.get(name)
         if package is not None:
-            for key, value in list(own_namespace(package).items()):
+            for key, value in list(children_of(package).items()):
                 child = generation.records.get(f"{name}.{key}")
                 if child is not None and isinstance(value, ModuleType):
                     namespace[key] = child.body

@@ -21,7 +21,7 @@ from hotlab.importing import executing
 from hotlab.importing.records import (
     GenerationPackage,
     ModuleRecord,
-    own_namespace,
+    children_of,
     record_of_namespace,
 )
 
@@ -80,9 +80,9 @@ def absolute_name(name: str, namespace: Mapping[str, Any] | None, level: int) ->
 
 def generation_for(record: ModuleRecord) -> Generation:
     """The generation in which a record's code imports: the one this thread makes, if it holds it, else its home."""
-    top = executing.top()
-    if top is not None and top[0].records.get(record.name) is record:
-        return top[0]
+    making = executing.innermost_of(record.home.lab)
+    if making is not None and making.records.get(record.name) is record:
+        return making
     return record.home
 
 
@@ -97,23 +97,33 @@ def import_for(record: ModuleRecord, full: str, fromlist: Sequence[str] | None) 
         root = full.partition(".")[0]
         if record.state != "ready":
             record.held.add(root)
+        if full != root and full not in generation.ready:
+            _bind_unfinished(generation, full, module)
         return generation.load(root)
-    if isinstance(module, GenerationPackage):
+    if isinstance(module, GenerationPackage) or hasattr(module, "__path__"):
         _take(record, generation, module, full, fromlist)
     return module
 
 
-def _take(
-    record: ModuleRecord,
-    generation: Generation,
-    package: GenerationPackage,
-    full: str,
-    names: Sequence[str],
-) -> None:
+def _bind_unfinished(generation: Generation, full: str, module: Any) -> None:
+    """Let `import a.b as c` find a module that is half-way through a cycle.
+
+    It takes `b` from `a`, where plain Python falls back to ``sys.modules``; that is a façade, which lab code must not
+    get.
+    """
+    parent, _, child = full.rpartition(".")
+    package = generation.packages.get(parent)
+    if package is not None:
+        children_of(package).setdefault(child, module)
+
+
+def _take(record: ModuleRecord, generation: Generation, package: Any, full: str, names: Sequence[str]) -> None:
     """``from package import names``: submodules that are no attributes yet are imported, as importlib does."""
     for name in names:
         if name == "*":
             exported = getattr(package, "__all__", ())
+            if not exported and isinstance(package, GenerationPackage):
+                record.needs.update(f"{full}.{child}" for child in children_of(package) if child[0] != "_")
             if "*" not in exported:
                 _take(record, generation, package, full, list(exported))
             continue
@@ -130,8 +140,7 @@ def _take(
             if known:
                 module = generation.load(child)
                 if not hasattr(package, name):
-                    # A module half-way through a cycle is not bound on its package yet; `from` finds it all the same.
-                    own_namespace(package)[name] = module
+                    _bind_unfinished(generation, child, module)
 
 
 def _importlib_for(record: ModuleRecord) -> ModuleType:
@@ -153,7 +162,10 @@ def _bound_import_module(record: ModuleRecord) -> Callable[..., Any]:
         if full.partition(".")[0] != lab.name or not lab.enabled:
             return importlib.import_module(name, package)
         record.needs.add(full)
-        return generation_for(record).load(full)
+        module = generation_for(record).load(full)
+        if isinstance(module, GenerationPackage) and record.state != "ready":
+            record.held.add(full)
+        return module
 
     import_module.__doc__ = importlib.import_module.__doc__
     return import_module

@@ -18,12 +18,14 @@ from hotlab.importing.sources import digest_of
 
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
+    from hotlab.importing.labs import Lab
     from hotlab.importing.records import ModuleRecord
 
 
 class _Stack(threading.local):
     def __init__(self) -> None:
         self.frames: list[tuple[Generation, ModuleRecord]] = []
+        self.digesting = False
 
 
 _stack = _Stack()
@@ -37,6 +39,14 @@ def top() -> tuple[Generation, ModuleRecord] | None:
     """The innermost lab module that this thread is executing, with the generation it is executed for."""
     frames = _stack.frames
     return frames[-1] if frames else None
+
+
+def innermost_of(lab: Lab) -> Generation | None:
+    """The generation of a lab that this thread is making, also where another lab's import came in between."""
+    for generation, _record in reversed(_stack.frames):
+        if generation.lab is lab:
+            return generation
+    return None
 
 
 @contextmanager
@@ -68,18 +78,26 @@ def _on_audit(event: str, args: tuple[object, ...]) -> None:
     if not _running or event not in ("open", "os.listdir", "os.scandir"):
         return
     frames = _stack.frames
-    if not frames or not args or not isinstance(args[0], (str, os.PathLike)):
+    if not frames or _stack.digesting or not args or not isinstance(args[0], (str, os.PathLike)):
         return
     generation, record = frames[-1]
     path = os.path.abspath(os.fspath(args[0]))
-    if not path.startswith(generation.root_prefix) and path + os.sep != generation.root_prefix:
+    if not f"{path}{os.sep}".startswith(generation.root_prefixes):
         return
-    if event == "open":
-        mode = args[1] if len(args) > 1 else None
-        if is_data(path) and not (isinstance(mode, str) and set(mode) & set("wax+")):
-            record.reads.setdefault(path, None)
-    else:
-        record.listings.setdefault(path, None)
+    _stack.digesting = True
+    try:
+        if event != "open":
+            record.listings.setdefault(path, listing_digest(path))
+        elif path not in record.reads and is_data(path) and _for_reading(args):
+            # Now, not later: an edit that comes while the module goes on is one that it has not seen.
+            record.reads[path] = file_digest(path)
+    finally:
+        _stack.digesting = False
+
+
+def _for_reading(args: tuple[object, ...]) -> bool:
+    mode = args[1] if len(args) > 1 else None
+    return not (isinstance(mode, str) and set(mode) & set("wax+"))
 
 
 def is_data(path: str) -> bool:
@@ -89,8 +107,10 @@ def is_data(path: str) -> bool:
 
 
 def file_digest(path: str) -> str | None:
-    """The digest of a data file; None if it isn't there."""
+    """The digest of a data file; None if it isn't there (or is no file: reading a pipe would wait)."""
     try:
+        if not os.path.isfile(path):
+            return None
         with open(path, "rb") as file:
             return digest_of(file.read())
     except OSError:

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from hotlab.importing import executing
 from hotlab.importing.records import GenerationPackage, ModuleRecord, own_namespace
 
 if TYPE_CHECKING:
@@ -112,10 +111,10 @@ def target_of(facade: Facade, *, load: bool = False) -> tuple[ModuleRecord | Non
     """
     loader = _loader_of(facade)
     lab = loader.lab
-    top = executing.top()
-    generation = top[0] if top is not None and top[0].lab is lab else lab.current
+    generation = lab.generation_here()
     record = generation.records.get(loader.name)
-    if record is None and load and loader.name in generation.snapshot.sources:
+    if load and loader.name in generation.snapshot.sources and (record is None or record.state != "ready"):
+        # Another thread's first import is waited for, as plain Python does; this thread's own is seen half-made.
         generation.load(loader.name)
         record = generation.records.get(loader.name)
     return (None, None) if record is None else (record, generation.object_of(record))

@@ -20,7 +20,7 @@ from hotlab.importing.facades import Facade, make_facade
 from hotlab.importing.imports_in_code import all_imports, lazy_imports, names_used
 from hotlab.importing.loaders import LabLoader, facade_spec, make_spec
 from hotlab.importing.locks import DeadlockError
-from hotlab.importing.records import Entry, GenerationPackage, ModuleRecord, own_namespace
+from hotlab.importing.records import Entry, GenerationPackage, ModuleRecord, children_of, is_submodule
 
 if TYPE_CHECKING:
     from hotlab.importing.labs import Lab
@@ -78,7 +78,8 @@ class Generation:
         self.ready: dict[str, Any] = {}
         self.packages: dict[str, GenerationPackage] = {}
         self.executed: list[str] = []
-        self.root_prefix = os.path.abspath(lab.root) + os.sep
+        roots = (os.path.abspath(lab.root), os.path.realpath(lab.root))
+        self.root_prefixes = tuple(root + os.sep for root in roots)
         self.staged = False
         self.added_facades: dict[str, tuple[Facade, Any]] = {}
 
@@ -157,19 +158,24 @@ class Generation:
 
     def _execute(self, record: ModuleRecord) -> None:
         record.state = "executing"
-        if record.source.kind == "extension":
-            self._load_extension(record)
-            return
         namespace = record.namespace
         for child, module in self._children(record.name):
-            namespace.setdefault(child, module)
+            if is_submodule(module, record.name, child):
+                namespace.setdefault(child, module)
+            children_of(self.packages[record.name])[child] = module
         try:
+            if record.source.kind == "extension":
+                self._load_extension(record)
+                return
             code = record.source.code()
             with self._in_sys_modules(record), executing.executing(self, record):
                 exec(code, namespace)
         except BaseException:
             record.state = "new"
+            parent, _, child = record.name.rpartition(".")
             with self.lab.mutex:
+                if parent in self.packages:
+                    children_of(self.packages[parent]).pop(child, None)
                 self.records.pop(record.name, None)
                 self.packages.pop(record.name, None)
             raise
@@ -180,18 +186,10 @@ class Generation:
         record.names = names_used(code)
         package = record.name if record.source.is_package else record.name.rpartition(".")[0]
         note_statements(record, lazy_imports(code), package, record.lazy, self.snapshot)
-        if record.source.is_package:
-            own = own_namespace(self.packages[record.name])
-            for child, module in self._children(record.name):
-                if record.namespace.get(child) is module:
-                    own[child] = module
-                else:
-                    own.pop(child, None)
+        record.held.update(
+            value.__name__ for value in list(record.namespace.values()) if isinstance(value, GenerationPackage)
+        )
         record.lazy.update(reached_through_packages(record, self.snapshot.sources))
-        for path in record.reads:
-            record.reads[path] = executing.file_digest(path)
-        for path in record.listings:
-            record.listings[path] = executing.listing_digest(path)
         record.state = "ready"
         module = self.object_of(record)
         self._bind_on_parent(record, module)
@@ -211,11 +209,14 @@ class Generation:
         above = self.records.get(parent)
         if above is None:
             return
-        if above.state == "executing" or above.adopted:
+        if parent in self.packages:
+            children_of(self.packages[parent])[child] = module
+        if above.replacement is not None:
+            setattr(above.replacement, child, module)
+        # A staged generation must leave no trace in a namespace that it shares with the current one.
+        own = not self.staged or above.state == "executing" or parent in self.executed
+        if own and is_submodule(module, parent, child):
             above.namespace[child] = module
-            own_namespace(self.packages[parent]).pop(child, None)
-        if above.state == "ready":
-            own_namespace(self.packages[parent])[child] = module
 
     def _load_extension(self, record: ModuleRecord) -> None:
         """An extension module can't be made twice in a process: all generations share Python's own."""

@@ -63,8 +63,7 @@ class Lab:
 
     def generation_here(self) -> Generation:
         """The generation this thread is making, if it executes a module of the lab, else the current one."""
-        top = executing.top()
-        return top[0] if top is not None and top[0].lab is self else self.current
+        return executing.innermost_of(self) or self.current
 
     def generations_alive(self) -> list[Generation]:
         """The generations that something still uses, oldest first."""

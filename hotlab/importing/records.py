@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _module_members: Any = vars(ModuleType)
 own_namespace: Callable[[ModuleType], dict[str, Any]] = _module_members["__dict__"].__get__
 _counter = itertools.count()
+_CHILDREN = "__hotlab_children__"
 
 
 @attrs.frozen
@@ -84,7 +85,11 @@ class ModuleRecord:
 
 
 class GenerationPackage(ModuleType):
-    """A package as code of one generation sees it: its submodules, over the namespace its executions share."""
+    """A package as code of one generation sees it: its submodules, over the namespace its executions share.
+
+    As in plain Python the last assignment wins: a value in the namespace that is not the submodule of that name (a
+    function that ``from .oven import oven`` put there) hides the submodule.
+    """
 
     def __init__(self, record: ModuleRecord) -> None:
         super().__init__(record.name)
@@ -92,17 +97,19 @@ class GenerationPackage(ModuleType):
         for name in ("__spec__", "__loader__", "__package__", "__path__", "__file__"):
             if name in record.namespace:
                 own[name] = record.namespace[name]
+        children: dict[str, Any] = {}
+        own[_CHILDREN] = children
         # Module objects call an own `__getattr__` for what they don't hold: faster than a method of the class.
-        own["__getattr__"] = _lookup_in(record)
+        own["__getattr__"] = _lookup_in(record, children)
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        record = record_of(self)
-        own = own_namespace(self)
-        return {
-            **record.namespace,
-            **{name: own[name] for name in own if not name.startswith("__")},
-        }
+        record, children = record_of(self), children_of(self)
+        values = record.namespace.copy()
+        gone = [name for name, value in values.items() if is_submodule(value, record.name, name)]
+        for name in gone:
+            del values[name]
+        return {**children, **values}
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
@@ -115,26 +122,43 @@ class GenerationPackage(ModuleType):
         return annotations
 
     def __setattr__(self, name: str, value: object) -> None:
-        own_namespace(self).pop(name, None)
         record_of(self).namespace[name] = value
 
     def __delattr__(self, name: str) -> None:
-        bound = own_namespace(self).pop(name, None)
-        if record_of(self).namespace.pop(name, bound) is None and bound is None:
+        missing = object()
+        bound = children_of(self).pop(name, missing)
+        if record_of(self).namespace.pop(name, bound) is missing:
             raise AttributeError(f"module {record_of(self).name!r} has no attribute {name!r}")
 
     def __dir__(self) -> list[str]:
         return sorted(self.__dict__)
 
 
-def _lookup_in(record: ModuleRecord) -> Callable[[str], Any]:
+def children_of(package: ModuleType) -> dict[str, Any]:
+    """The submodules that a package object of a generation has bound."""
+    children: dict[str, Any] = own_namespace(package)[_CHILDREN]
+    return children
+
+
+def is_submodule(value: Any, package: str, name: str) -> bool:
+    """Whether a value is the submodule of that name, of whichever generation."""
+    return isinstance(value, ModuleType) and own_namespace(value).get("__name__") == f"{package}.{name}"
+
+
+def _lookup_in(record: ModuleRecord, children: dict[str, Any]) -> Callable[[str], Any]:
     namespace = record.namespace
 
     def lookup(name: str) -> Any:
         try:
-            return namespace[name]
+            value = namespace[name]
         except KeyError:
-            pass
+            if name in children:
+                return children[name]
+        else:
+            if not is_submodule(value, record.name, name):
+                return value
+            if name in children:
+                return children[name]
         fallback = namespace.get("__getattr__")
         if fallback is not None:
             return fallback(name)

@@ -7,6 +7,7 @@ threads see. Any exception of lab code counts as a refusal, ``SystemExit``, ``Re
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -16,7 +17,7 @@ from hotlab.importing import executing
 from hotlab.importing.errors import HotlabError, ReloadRefused
 from hotlab.importing.generations import Generation
 from hotlab.importing.graph import in_order, reaching
-from hotlab.importing.records import GenerationPackage, ModuleRecord, own_namespace
+from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, is_submodule
 from hotlab.importing.sources import Snapshot, SourceTree
 from hotlab.importing.tracebacks import describe_fault
 
@@ -59,15 +60,20 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     targets = (changed - extensions) | _reaching_added(records, {name for name in new if name not in old})
     affected = _affected(records, targets)
     places = sorted(affected, key=lambda name: records[name].place)
-    ordered = in_order(places, {name: record.needs for name, record in records.items()})
+    ordered = in_order(places, {name: record.needs.copy() for name, record in records.items()})
     notes = tuple(f"{name} is an extension module: restart the lab to take it in" for name in sorted(extensions))
     return Plan(
         base,
-        snapshot.with_data({**base.snapshot.data, **data}),
+        snapshot.with_data({**base.snapshot.data, **_relative(data, base)}),
         tuple(sorted(changed)),
         tuple(ordered),
         notes,
     )
+
+
+def _relative(data: dict[str, str | None], base: Generation) -> dict[str, str | None]:
+    """Data files by their path in the package: a digest must not depend on where the lab lies."""
+    return {os.path.relpath(path, base.lab.root).replace(os.sep, "/"): digest for path, digest in data.items()}
 
 
 def same_content(old: Any, new: Any) -> bool:
@@ -161,8 +167,8 @@ def share(records: list[ModuleRecord], into: Generation, base: Generation) -> No
     for record in records:
         parent, _, child = record.name.rpartition(".")
         package, above = into.packages.get(parent), base.packages.get(parent)
-        if package is not None and above is not None and child in own_namespace(above):
-            own_namespace(package)[child] = into.object_of(record)
+        if package is not None and above is not None and child in children_of(above):
+            children_of(package)[child] = into.object_of(record)
 
 
 def _compile_lazily_needed(staged: Generation, plan: Plan) -> None:
@@ -201,9 +207,11 @@ def publish(now: Generation, before: Generation) -> None:
         if before.records.get(name) is record:
             record.home = now
             _swap_packages(record, now)
+            _rebind_submodules(record, now)
         elif record.source.kind != "extension":
             names[name] = record.replacement if record.replacement is not None else record.facade
             record.home = now
+            _swap_packages(record, now)  # what it took from a shared module
     now.added_facades.clear()
     sys.modules.update(names)
     for name in list(before.records):
@@ -225,6 +233,19 @@ def _swap_packages(record: ModuleRecord, now: Generation) -> None:
             package = now.packages.get(value.__name__)
             if package is not None and package is not value:
                 namespace[name] = package
+
+
+def _rebind_submodules(record: ModuleRecord, now: Generation) -> None:
+    """Plain Python binds a submodule in its package's namespace; where ours has one, it is the current one or none."""
+    if not record.has_view:
+        return
+    children = children_of(now.packages[record.name])
+    for name, value in list(record.namespace.items()):
+        if is_submodule(value, record.name, name):
+            if name in children:
+                record.namespace[name] = children[name]
+            else:
+                record.namespace.pop(name, None)
 
 
 def _refusal(plan: Plan, name: str, error: BaseException) -> ReloadRefused:

@@ -180,6 +180,8 @@ def _walk(name: str, folder: str, above: frozenset[str]) -> Iterator[tuple[str, 
         stem, _, _ = entry.name.partition(".")
         if not stem.isidentifier() or stem == "__pycache__":
             continue
+        if entry.name != stem and not entry.is_file():
+            continue
         if entry.name == "__init__.py":
             initial = entry.path
         elif entry.name == f"{stem}.py":

@@ -32,10 +32,18 @@ def place_of(error: BaseException, *roots: Path) -> str | None:
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
 
 
+def text_of(error: BaseException) -> str:
+    """``str(error)``, whatever an exception of lab code does when it is asked."""
+    try:
+        return str(error)
+    except BaseException as second:
+        return f"(its text can't be had: {type(second).__name__})"
+
+
 def describe_fault(error: BaseException, root: Path) -> str:
     """One line saying what is wrong and where, then the lab's own frames."""
     place = place_of(error, root)
-    what = error.msg if isinstance(error, SyntaxError) else str(error)
+    what = error.msg if isinstance(error, SyntaxError) else text_of(error)
     line = f"{type(error).__name__}: {what}" if what else type(error).__name__
     head = f"{line} ({place})" if place else line
     return head if isinstance(error, SyntaxError) else f"{head}\n{lab_frames(error, root)}"

@@ -26,7 +26,9 @@ from hotlab.refreshing.sequence import Sequence, observe
 
 log = logging.getLogger(__name__)
 
+RETRY = "retry"
 RETRY_SECONDS = 0.25
+RETRY_AT_MOST_SECONDS = 30.0
 
 
 @attrs.define(eq=False)
@@ -116,14 +118,33 @@ class Refresher:
         while ticket is not None:
             try:
                 ticket.report = self._one(ticket.trigger)
-            except BaseException:
+            except BaseException as error:
                 log.exception("hotlab failed in a refresh of %s; please report it", self.lab.name)
+                ticket.report = self._our_fault(ticket.trigger, error)
             finally:
                 with self._turn:
                     self._running, self._next = self._next, None
                     following = self._running
                 ticket.done.set()
+                self._retry_when_free()
             ticket = following
+
+    def _our_fault(self, trigger: str, error: BaseException) -> RefreshReport:
+        current = self.lab.current
+        return RefreshReport(
+            ok=False,
+            outcome="refused",
+            error=f"a fault in hotlab itself, please report it with the log: {type(error).__name__}",
+            failed_step="hotlab",
+            generation=current.number,
+            digest=current.digest,
+            old_digest=current.digest,
+            lab=self.lab.name,
+            id=uuid.uuid4().hex[:12],
+            trigger=trigger,
+            started=time.time(),
+            seconds=0.0,
+        )
 
     def _one(self, trigger: str) -> RefreshReport:
         started, clock = time.time(), time.monotonic()
@@ -147,14 +168,19 @@ class Refresher:
             observe(self.plugins, "hotlab_refresh_finished", report=made)
             return made
 
+        plan: Plan | None = None
+        staged: Generation | None = None
         try:
             plan = self.lab.plan()
-            if plan is None and not self.deferred:
-                return report(ok=True, outcome="done")
             staged = self.lab.stage(plan) if plan is not None else None
         except ReloadRefused as refused:
-            refresh.changed = refused.changed
-            return report(ok=False, outcome="refused", error=str(refused), failed_step="stage")
+            # A retry owes the devices the generation that was deferred, whatever has been saved since.
+            if not (trigger == RETRY and self.deferred):
+                refresh.changed = refused.changed
+                return report(ok=False, outcome="refused", error=str(refused), failed_step="stage")
+            plan = None
+        if staged is None and not self.deferred:
+            return report(ok=True, outcome="done")
         refresh.new = staged or self.lab.current
         refresh.changed = plan.changed if plan is not None else ()
         refresh.reloaded = tuple(staged.executed) if staged is not None else ()
@@ -178,7 +204,7 @@ class Refresher:
         if sequence.blockers:
             if staged is not None:
                 self.lab.commit(staged)
-            made = report(
+            return report(
                 ok=False,
                 outcome="deferred",
                 error=_waiting_for(sequence),
@@ -186,8 +212,6 @@ class Refresher:
                 blockers=sequence.blockers,
                 **common,
             )
-            self._retry_when_free()
-            return made
         if sequence.failure is not None:
             if staged is not None and self.lab.current is not staged:
                 self.lab.discard(staged)
@@ -199,34 +223,32 @@ class Refresher:
 
     def _retry_when_free(self) -> None:
         with self._turn:
-            if self._retrying:
+            if self._retrying or not self.deferred or self._closed.is_set():
                 return
             self._retrying = True
-        threading.Thread(target=self._wait_and_retry, name="hotlab-retry", daemon=True).start()
+        threading.Thread(target=self._retry_until_done, name="hotlab-retry", daemon=True).start()
 
-    def _wait_and_retry(self) -> None:
-        probe = Refresh(
-            uuid.uuid4().hex[:12],
-            "retry",
-            self.device_generation,
-            self.lab.current,
-            limits=self.limits,
-        )
-        sequence = Sequence(self.lab, self.plugins, probe)
+    def _retry_until_done(self) -> None:
+        """Try the deferred refresh when nothing blocks it; where it fails, again after a growing pause."""
+        pause = RETRY_SECONDS
         try:
-            while not self._closed.wait(RETRY_SECONDS) and self.deferred:
-                try:
-                    if sequence.blocking():
-                        continue
-                except StepFailed as failure:
-                    log.warning("a deferred refresh can't tell yet what blocks it: %s", failure)
-                    continue
-                break
+            while not self._closed.wait(pause) and self.deferred:
+                if self._blocked():
+                    pause = RETRY_SECONDS
+                else:
+                    self.refresh(RETRY)
+                    pause = min(pause * 2, RETRY_AT_MOST_SECONDS)
         finally:
             with self._turn:
                 self._retrying = False
-        if self.deferred and not self._closed.is_set():
-            self.refresh("retry", wait=False)
+
+    def _blocked(self) -> bool:
+        probe = Refresh(uuid.uuid4().hex[:12], RETRY, self.device_generation, self.lab.current, limits=self.limits)
+        try:
+            return bool(Sequence(self.lab, self.plugins, probe).blocking())
+        except StepFailed as failure:
+            log.warning("a deferred refresh can't tell yet what blocks it: %s", failure)
+            return True
 
 
 def _waiting_for(sequence: Sequence) -> str:

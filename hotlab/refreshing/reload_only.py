@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from typing import Literal, overload
 
 from hotlab.importing import Generation, Lab, ReloadRefused, get_lab
 from hotlab.refreshing.refresher import Refresher
@@ -24,6 +25,12 @@ def use_refresher(refresher: Refresher | None, lab_name: str) -> None:
             _refreshers[lab_name] = refresher
 
 
+@overload
+def refresh(name: str | None = None, *, wait: Literal[True] = True, timeout: None = None) -> RefreshReport: ...
+@overload
+def refresh(name: str | None = None, *, wait: bool, timeout: float | None = None) -> RefreshReport | None: ...
+@overload
+def refresh(name: str | None = None, *, timeout: float) -> RefreshReport | None: ...
 def refresh(name: str | None = None, *, wait: bool = True, timeout: float | None = None) -> RefreshReport | None:
     """Take in what was edited. In a running lab the whole sequence of ten steps, else just a reload.
 

@@ -198,6 +198,24 @@ def test_a_deferred_edit_that_cannot_connect_goes_back_all_the_way(lab: LabOnDis
     assert lab.module("oven").V == 1 and not refresher.deferred
 
 
+def test_a_deferred_edit_is_tried_again_until_it_is_through(lab: LabOnDisk) -> None:
+    """Neither a broken save in between nor a participant that fails once makes the lab forget what it owes."""
+    a, b, _ = two()
+    refresher = refresher_of(lab, a, b)
+    a.waiting_for = [Blocker("anneal-7")]
+    lab.write(oven="V = 2")
+    assert ask(refresher).outcome == "deferred"
+    lab.write(oven="V = (")
+    failures = iter([fail])
+    a.faults["stop_launching"] = lambda: next(failures, lambda: None)()
+    through = threading.Event()
+    b.faults["connect"] = through.set
+    a.waiting_for = []
+    assert through.wait(WAIT)
+    assert refresher.refresh(timeout=WAIT) is not None
+    assert not refresher.deferred and lab.module("oven").V == 2
+
+
 def test_an_edit_on_top_of_a_deferred_one_that_cannot_connect_goes_back_to_the_devices(lab: LabOnDisk) -> None:
     """Old is what the devices belong to: no mark stays on the generation in between, which never connected."""
     a, b, _ = two()
