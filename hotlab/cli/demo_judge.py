@@ -146,13 +146,16 @@ def _judge_work(tasks: Sequence[TaskRow]) -> Iterator[Finding]:
 def _judge_running(edit: Edit, tasks: Mapping[str, TaskRow], older: set[str]) -> Finding:
     """One that waited long for its turn may be of an even older generation: that is right too."""
     old = _old_digest(edit)
+    seen = [tasks.get(task) for task in edit.running]
+    # They were looked up just before the save: one that ended in between was not running at the time.
+    running = [task for task in seen if task is None or task.finished is None or task.finished > edit.saved]
     finding = _all_on(
         f"{edit.file}: what was running finished on the old generation",
-        [tasks.get(task) for task in edit.running],
+        running,
         {old, *older},
-        lambda task: task.finished is not None and task.finished > edit.saved,
+        lambda task: task.finished is not None,
     )
-    if finding.holds and all(tasks[task].digest != old for task in edit.running):
+    if finding.holds and all(task is None or task.digest != old for task in running):
         return attrs.evolve(finding, holds=False, detail=f"none of them was on {old[:12]}")
     return finding
 

@@ -89,6 +89,10 @@ def run_group(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error))
     except (KeyboardInterrupt, click.Abort):
         return exits.INTERRUPTED
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _complain(f"{error.filename}: {error.strerror}")
     except Exception as error:
         if not _is_database_error(error):
             raise

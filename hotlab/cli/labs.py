@@ -30,7 +30,7 @@ CLAIM_SECONDS = 10.0
 """A running lab takes a command within this time, or there is none."""
 
 STALE_SECONDS = 30.0
-"""A running lab says that it is alive far more often than this."""
+"""A running lab writes that it is alive far more often than this."""
 
 
 class NoLabRunning(HotlabError):
@@ -105,20 +105,13 @@ def open_store(lab: ChosenLab) -> Iterator[tuple[Store, RunRecord]]:
 
 def running(store: Store) -> RunRecord | None:
     """The run that has a store at this moment."""
-    from hotlab.runtime.lab_lock import is_locked
-
     run = store.runs.latest()
     if run is None or run.ended is not None:
         return None
-    if run.host != socket.gethostname():
-        return run
-    if not _is_alive(run.pid):
+    # By now its process id may be another process's, so that alone does not tell.
+    if time.time() - run.heartbeat > STALE_SECONDS:
         return None
-    if time.time() - run.heartbeat < STALE_SECONDS or store.file is None:
-        return run
-    # Its process id may be another process's by now. The lock tells, but is asked in doubt only: to
-    # ask is to hold it for a moment, in which a lab that starts would be refused.
-    return run if is_locked(store.file.with_name(f"{store.file.name}.lock")) else None
+    return run if run.host != socket.gethostname() or _is_alive(run.pid) else None
 
 
 def send(store: Store, kind: str, arguments: dict[str, Any]) -> str:

@@ -104,13 +104,13 @@ class RefreshSettings(RefreshLimits):
     """The time limits of a refresh, when it stages an edit, and what it pauses.
 
     Attributes:
-        stage: execute an edit aside before anything is paused, or only when the devices are
-            disconnected, for labs whose modules open hardware while they are imported.
-        scope: pause every device, or only what uses changed definitions.
+        stage: when an edit is executed aside; so far only before anything is paused.
+        scope: which devices a refresh pauses; so far only all of them.
     """
 
-    stage: Literal["before", "disconnected"] = "before"
-    scope: Literal["all", "affected"] = "all"
+    # One value each until the sequence knows the others: a setting that is taken and not obeyed would be a lie.
+    stage: Literal["before"] = "before"
+    scope: Literal["all"] = "all"
 
 
 @attrs.frozen(kw_only=True)

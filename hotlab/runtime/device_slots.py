@@ -143,9 +143,7 @@ class Slot:
         with self._lock:
             self.stopped = True
             self.state = FAULTED
-            self.fault = (
-                f"stopped in an emergency: look at it, then connect it again with hotlab device reset {self.name}"
-            )
+            self.fault = "stopped in an emergency: look at it, then reset it"
         self.thread.drop_waiting("the device was stopped in an emergency")
 
     def record(self) -> None:
@@ -202,8 +200,8 @@ class Slot:
             if not back_already and not self.stopped:
                 self.state = FAULTED
                 self.fault = (
-                    f"{job.what}{for_task} has not returned{since}; the device comes back when it "
-                    f"does, or by hand: hotlab device reset {self.name}"
+                    f"{job.what}{for_task} has not returned{since}; the device comes back when it does, or when it is "
+                    "reset"
                 )
         if back_already:
             self._bring_back()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 from hotlab.runtime.errors import LabAlreadyRunning
@@ -30,7 +29,7 @@ class LabLock:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            _lock_soon(descriptor)
+            _lock(descriptor)
         except OSError:
             # Byte 0 is the locked one, which Windows would not let us read.
             os.lseek(descriptor, 1, os.SEEK_SET)
@@ -49,31 +48,6 @@ class LabLock:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
-
-
-def is_locked(file: Path) -> bool:
-    """Whether a lab runs on the store beside this lock file, as far as this host can know."""
-    try:
-        descriptor = os.open(file, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        _lock(descriptor)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _lock_soon(descriptor: int) -> None:
-    """A few tries: :func:`is_locked` of a command that only looks holds the lock for a moment."""
-    for _ in range(5):
-        try:
-            return _lock(descriptor)
-        except OSError:
-            time.sleep(0.02)
-    return _lock(descriptor)
 
 
 # flock, not lockf: a POSIX record lock would be lost when anything in this process closes the file, and would not

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from hotlab.cli.group import COMMANDS, cli
 from hotlab.cli.submit import _parameters
+from hotlab.runtime.store import Store
 from tests.cli.conftest import HOTLAB, Call, Lab, environment, hotlab
 
 
@@ -121,6 +124,34 @@ def test_a_lab_that_does_not_import_is_one_line(lab: Lab) -> None:
     assert "tasks.py" in one_line(done.stderr)
     assert "2" in one_line(done.stderr)
     assert "Traceback" not in done.stderr
+
+
+def test_a_working_folder_that_can_not_be_made_is_one_line(lab: Lab) -> None:
+    """A path that is impossible on this machine is bad input, not a crash."""
+    lab.write("hotlab.yaml", "general:\n  working_dir: __init__.py/inside\n")
+    done = hotlab("run", lab.folder)
+    assert done.returncode == 2
+    assert f"{lab.folder}/__init__.py/inside" in one_line(done.stderr)
+
+
+def test_a_store_that_is_none_is_one_line(call: Call, lab: Lab) -> None:
+    """A file that is no database is named, with exit code 2."""
+    (lab.folder / ".hotlab").mkdir()
+    lab.write(".hotlab/hotlab.db", "not a database, but long enough to be looked at" * 50)
+    done = call("status", lab.folder)
+    assert done.returncode == 2
+    assert f"{lab.folder}/.hotlab/hotlab.db" in one_line(done.stderr)
+
+
+def test_a_lab_that_stopped_breathing_is_not_running(call: Call, lab: Lab) -> None:
+    """A run that ended without saying so is not taken for alive because its process id is in use."""
+    file = lab.folder / ".hotlab" / "hotlab.db"
+    with Store(f"sqlite:///{file}") as store:
+        store.runs.begin("small_lab")  # with the id of this very process, which lives
+    assert call("status", lab.folder).returncode == 0
+    with contextlib.closing(sqlite3.connect(file)) as rows, rows:
+        rows.execute("update runs set heartbeat = heartbeat - 3600")
+    assert "no lab is running" in one_line(call("status", lab.folder).stderr)
 
 
 def test_parameters_are_json_and_else_text() -> None:

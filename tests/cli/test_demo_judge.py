@@ -176,7 +176,7 @@ ARM, TYPO = "devices/robot_arm.py", "tasks/measuring.py"
             f"{ARM}: the drain waited for what was running",
         ),
         (
-            lambda e: with_task(e, "old1", finished=9.0),
+            lambda e: with_task(with_edit(e, 0, running=("old1",)), "old1", finished=9.0),
             f"{ARM}: what was running finished on the old generation",
         ),
         (

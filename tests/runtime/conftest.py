@@ -326,3 +326,10 @@ def end_of(running: RunningLab, task_id: str, timeout: float = WAIT) -> Any:
         return task if task.state in states.FINAL_STATES else None
 
     return until(over, timeout)
+
+
+def edit(folder: LabFolder, old: str, new: str) -> None:
+    """Replace a text, which is there once, in the lab's `__init__.py`."""
+    text = (folder.root / "__init__.py").read_text()
+    assert text.count(old) == 1
+    folder.write(text.replace(old, new))

@@ -13,6 +13,7 @@ import hotlab
 from hotlab.importing import NotInLabCode, enabled_labs
 from hotlab.runtime.definitions import DefinitionError, Definitions, add_device
 from hotlab.runtime.devices import BaseDevice, SamplePosition
+from hotlab.runtime.parameters import ParameterError, describe_parameters, validate_parameters
 from tests.runtime.conftest import LabFolder
 from tests.runtime.device_bench import INIT, driver
 
@@ -203,3 +204,27 @@ def test_what_labs_import_stays_light() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_parameter_types_are_those_of_the_task_s_own_generation(lab: Lab) -> None:
+    """An old task's annotations name the classes of its generation, also after an edit of theirs."""
+    modes = "import enum\n\n\nclass Mode(enum.Enum):\n    FAST = 'fast'\n"
+    task = (
+        "from __future__ import annotations\nfrom hotlab import BaseTask\nfrom .modes import Mode\n\n\n"
+        "class Running(BaseTask):\n    mode: Mode\n\n    def run(self):\n        return None\n"
+    )
+    lab.folder.write(modes, "modes.py")
+    lab.folder.write(task, "running.py")
+    lab.folder.write(lab.init("from .running import Running\nhotlab.add_task(Running)\n"))
+    assert lab.refresh().ok
+    old = lab.definitions().tasks["Running"].cls
+    old_mode = old.run.__globals__["Mode"]
+    lab.folder.write(modes + "    SLOW = 'slow'\n", "modes.py")
+    assert lab.refresh().ok
+    new = lab.definitions().tasks["Running"].cls
+    assert new is not old
+    assert describe_parameters(old)["mode"].type is old_mode
+    assert describe_parameters(new)["mode"].type is not old_mode
+    with pytest.raises(ParameterError, match="must be one of 'fast'"):
+        validate_parameters(old, {"mode": "slow"})
+    assert validate_parameters(new, {"mode": "slow"})["mode"].name == "SLOW"

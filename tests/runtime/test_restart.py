@@ -73,7 +73,9 @@ class LabProcess:
 
     def __init__(self, folder: LabFolder, code: str = CHILD) -> None:
         root = Path(hotlab.__file__).parents[1]
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(folder.root.parent)])}
+        # The installed hotlab comes first; the last entry is for the tests' own modules.
+        path = [root, folder.root.parent, Path(__file__).parents[2]]
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, str(folder.root)],
             cwd=root,

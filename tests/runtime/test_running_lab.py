@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,17 +15,11 @@ import hotlab
 from hotlab.importing import enabled_labs
 from hotlab.runtime.errors import LabAlreadyRunning, LabImportError, LabNotStarted
 from hotlab.runtime.running_lab import RunningLab
-from hotlab.runtime.store import Store, states
+from hotlab.runtime.store import states
 
-from .conftest import DEVICES, LabFolder, Running, end_of, until
+from .conftest import DEVICES, LabFolder, Running, edit, end_of, until
 
 RunLab = Callable[..., RunningLab]
-
-
-def edit(folder: LabFolder, old: str, new: str) -> None:
-    text = (folder.root / "__init__.py").read_text()
-    assert text.count(old) == 1
-    folder.write(text.replace(old, new))
 
 
 def test_a_task_talks_to_a_real_device(run_lab: RunLab) -> None:
@@ -294,167 +287,6 @@ def test_a_device_that_cannot_connect_does_not_stop_the_others(run_lab: RunLab) 
     assert dead.state == states.FAULTED
     assert any("dead" in line and "no answer" in line for line in running.found)
     assert end_of(running, running.tasks.submit("Move", {})).state == states.COMPLETED
-
-
-@pytest.mark.parametrize("statement", ["time.sleep(3600)", "go.wait(3600)"])
-def test_stopping_gives_up_what_does_not_end(run_lab: RunLab, lab_folder: LabFolder, statement: str) -> None:
-    """A task stuck in a call is marked as interrupted after the grace; one that listens ends by itself."""
-    running = run_lab(
-        f"""
-        go = threading.Event()
-        inside = threading.Event()
-        disconnected = []
-
-        class Watched(Arm):
-            def disconnect(self):
-                disconnected.append(self.name)
-
-        add_device(Watched("watched"))
-
-        @add_task
-        class Stuck(BaseTask):
-            def run(self):
-                with self.lab_view.request_resources({{"watched": {{}}}}):
-                    inside.set()
-                    {statement}
-
-        @add_task
-        class Polite(BaseTask):
-            def run(self):
-                self.lab_view.sleep(3600)
-        """
-    )
-    store_url = running.config.database.url
-    stuck, polite = (running.tasks.submit(kind, {}) for kind in ("Stuck", "Polite"))
-    queued = running.store.tasks.add("Move", {}, after=[polite])
-    assert running.lab.current.modules[lab_folder.name].inside.wait(10)
-    until(lambda: running.store.tasks.get(polite).state == states.RUNNING)  # type: ignore[union-attr]
-    module = running.lab.current.modules[lab_folder.name]
-    began = time.monotonic()
-    running.stop(grace=0.3)
-    assert time.monotonic() - began < 5
-    assert running.given_up == (stuck,)
-    assert module.disconnected == ["watched"]
-    assert running.wait(0)
-    with Store(store_url) as store:
-        task = store.tasks.get(stuck)
-        assert task is not None
-        assert task.state == states.ERROR
-        assert "interrupted at RUNNING" in (task.error or "")
-        assert store.tasks.get(polite).state == states.CANCELLED  # type: ignore[union-attr]
-        assert store.tasks.get(queued).state == states.CANCELLED  # type: ignore[union-attr]
-        assert store.resources.holdings() == {}
-        run = store.runs.latest()
-        assert run is not None
-        assert run.ended is not None
-    module.go.set()
-
-
-def test_stopping_while_a_refresh_drains(run_lab: RunLab, lab_folder: LabFolder) -> None:
-    """A lab stopped in the middle of a drain ends its tasks, so the drain ends, and nothing stays paused."""
-    running = run_lab(
-        """
-        @add_task
-        class Polite(BaseTask):
-            def run(self):
-                with self.lab_view.request_resources({Arm: {}}):
-                    self.lab_view.sleep(3600)
-        """
-    )
-    url = running.config.database.url
-    running.tasks.submit("Polite", {})
-    until(lambda: running.store.devices.holder("arm"))
-    edit(lab_folder, "speed = 1", "speed = 2")
-    refresh = Running(running.refresher.refresh)
-    until(lambda: len(running.store.devices.pauses()) == 2)
-    running.stop(grace=5)
-    assert refresh.result().outcome == "done"
-    with Store(url) as store:
-        assert store.devices.pauses() == []
-
-
-def test_stop_leaves_no_thread_behind(run_lab: RunLab) -> None:
-    """After stop none of the lab's threads is left."""
-    before = set(threading.enumerate())
-    running = run_lab()
-    end_of(running, running.tasks.submit("Move", {}))
-    running.stop()
-    until(lambda: not [t for t in threading.enumerate() if t not in before and t.is_alive()])
-    running.stop()
-
-
-class TestCommands:
-    """What another process may ask for, through the store alone."""
-
-    @pytest.fixture
-    def running(self, run_lab: RunLab) -> RunningLab:
-        return run_lab(
-            """
-            @add_task
-            class Polite(BaseTask):
-                def run(self):
-                    self.lab_view.sleep(3600)
-            """
-        )
-
-    def ask(self, running: RunningLab, command: str, /, **arguments: Any) -> dict[str, Any]:
-        with Store(running.config.database.url) as store:
-            outcome = store.wait_command(store.send_command(command, arguments, "me", 10), 20)
-            assert outcome is not None
-            return outcome
-
-    def test_submit_and_cancel(self, running: RunningLab) -> None:
-        """A task is submitted and cancelled."""
-        outcome = self.ask(running, "submit", kind="Polite", parameters={}, priority=3)
-        assert outcome["ok"], outcome
-        task_id = outcome["task_id"]
-        until(lambda: running.store.tasks.get(task_id).state == states.RUNNING)  # type: ignore[union-attr]
-        assert self.ask(running, "cancel", task_id=task_id) == {"ok": True, "outcome": "requested"}
-        assert end_of(running, task_id).state == states.CANCELLED
-
-    def test_refresh(self, running: RunningLab, lab_folder: LabFolder) -> None:
-        """A refresh comes back with its report."""
-        edit(lab_folder, "speed = 1", "speed = 9")
-        outcome = self.ask(running, "refresh")
-        assert outcome["ok"]
-        assert outcome["report"]["changed"] == [lab_folder.name]
-        edit(lab_folder, "speed = 9", "speed = )")
-        outcome = self.ask(running, "refresh")
-        assert not outcome["ok"]
-        assert outcome["report"]["outcome"] == "refused"
-
-    def test_pausing_a_device_outlives_refreshes(self, running: RunningLab, lab_folder: LabFolder) -> None:
-        """What an operator has paused stays paused through a refresh, at every moment of it."""
-        assert self.ask(running, "device_pause", devices=["arm"], reason="broken")["ok"]
-        released: list[bool] = []
-        running.store.changes.subscribe(
-            lambda topics: released.append(states.OPERATOR not in running.store.devices.pausers("arm"))
-        )
-        edit(lab_folder, "speed = 1", "speed = 2")
-        assert self.ask(running, "refresh")["ok"]
-        assert released
-        assert not any(released)
-        assert self.ask(running, "device_resume", devices=["arm"])["devices"] == ["arm"]
-
-    @pytest.mark.parametrize(
-        ("kind", "arguments", "says"),
-        [
-            ("dance", {}, "knows no command 'dance'"),
-            ("submit", {}, "kind"),
-            ("submit", {"kind": "Nope"}, "has no task 'Nope'"),
-            ("submit", {"kind": "Polite", "parameters": {"x": 1}}, "x is unknown"),
-            ("cancel", {"task_id": "nope"}, "no task nope"),
-            ("device_pause", {"devices": ["nope"]}, "no device 'nope'"),
-        ],
-    )
-    def test_what_does_not_fit_is_one_line(
-        self, running: RunningLab, kind: str, arguments: dict[str, Any], says: str
-    ) -> None:
-        """A command that can't be done ends with one clear line, and the lab goes on."""
-        outcome = self.ask(running, kind, **arguments)
-        assert not outcome["ok"]
-        assert says in outcome["error"]
-        assert self.ask(running, "ping")["run_id"] == running.run_id
 
 
 def test_runtime_is_light_for_lab_code() -> None:
