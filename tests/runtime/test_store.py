@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from hotlab.runtime.store import Store, StoreError, sqlite_url, states, tables
 from hotlab.runtime.store.matching import Want
@@ -372,3 +373,13 @@ def _state(store: Store, task_id: str) -> str:
     record = store.tasks.get(task_id)
     assert record is not None
     return record.state
+
+
+def test_a_use_after_the_close_leaves_no_connection_open(store_file: Path) -> None:
+    """A task that was given up may still write its end: what it opens for that is closed again."""
+    store = Store(sqlite_url(store_file))
+    store.close()
+    assert store.devices.pauses() == []
+    pool = store._database._engine.pool
+    assert isinstance(pool, sqlalchemy.pool.QueuePool)
+    assert pool.checkedin() == 0

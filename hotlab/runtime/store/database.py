@@ -55,6 +55,7 @@ class Database:
         # Writers of this process queue here: SQLite makes waiting ones sleep up to 0.1 s at a time.
         self._turn = threading.Lock() if self.file is not None else _NoTurn()
         self._watching: Connection | None = None
+        self._closed = False
         if self.file is not None:
             _teach_sqlite(self._engine)
         self.changes = Changes(self._foreign_version if self.file is not None else None)
@@ -63,7 +64,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees one state of the store."""
-        with self._engine.connect() as connection, connection.begin():
+        with self._late_use_closed(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -73,17 +74,27 @@ class Database:
         Args:
             topics: what to tell those who wait for changes, once it is committed.
         """
-        with self._turn, self._writing_engine.begin() as connection:
+        with self._late_use_closed(), self._turn, self._writing_engine.begin() as connection:
             yield connection
         self.changes.notify(*topics)
 
     def close(self) -> None:
         """Close every connection and end every wait for changes."""
+        self._closed = True
         self.changes.close()
         self._engine.dispose()
         watching, self._watching = self._watching, None
         if watching is not None:
             watching.close()
+
+    @contextmanager
+    def _late_use_closed(self) -> Iterator[None]:
+        """A task that was given up may come to its end, and write it, after the lab has closed its store."""
+        try:
+            yield
+        finally:
+            if self._closed:
+                self._engine.dispose()
 
     def _make_tables(self) -> None:
         try:
