@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import weakref
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import hotlab
+from hotlab.importing import DiskTree
 from tests.importing.lab_on_disk import LabOnDisk, same_size_save
 
 
@@ -269,3 +273,37 @@ def test_revert_brings_an_older_generation_back(lab: LabOnDisk) -> None:
     assert lab.module("main").V == 1 and lab.state() == before
     assert f"{lab.name}.new" not in sys.modules
     assert enabled.pending() == (f"{lab.name}.a", f"{lab.name}.new")
+
+
+def test_a_lazy_import_that_never_ran_is_an_edge(lab: LabOnDisk) -> None:
+    """Only what a task imports inside a function is edited: the task begun before gets the old, the next the new."""
+    lab.write(oven="V = 1", main="def run():\n    from .oven import V\n    return V")
+    lab.enable()
+    lab.module("oven")
+    old = lab.module("main").run
+    lab.write(oven="V = 2")
+    assert lab.refresh().reloaded == (f"{lab.name}.oven", f"{lab.name}.main")
+    assert (old(), lab.module("main").run()) == (1, 2)
+
+
+def test_a_refused_edit_leaves_no_new_module_behind(lab: LabOnDisk) -> None:
+    """Modules that only the refused generation had are in sys.modules no more, nor on their package."""
+    lab.write(main="V = 1")
+    lab.enable()
+    lab.module("main")
+    lab.write(new__init="", new__deep="", main="from .new import deep\n1/0")
+    assert not lab.refresh().ok
+    assert not [name for name in sys.modules if name.startswith(f"{lab.name}.new")]
+    assert not hasattr(lab.module(), "new")
+
+
+def test_a_stat_younger_than_the_clocks_grain_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system with a coarse clock, an edit may leave the stat of a file that was just read as it was."""
+    path = tmp_path / "a.py"
+    path.write_text("V = 1")
+    tree = DiskTree("a", path)
+    first, stat = tree.snapshot(), path.stat()
+    path.write_text("V = 2")
+    coarse = SimpleNamespace(stat=lambda _path: stat, path=os.path)
+    monkeypatch.setattr("hotlab.importing.sources.os", coarse)
+    assert tree.snapshot().digest() != first.digest()
