@@ -107,6 +107,8 @@ def _show(output: Output, state: _State, address: str) -> None:
         output.line(f"devices are of generation {run.device_generation}", "yellow")
     if state.last_refresh is not None:
         output.line(f"last refresh: {headline(state.last_refresh)}")
+        if state.last_refresh.get("error"):
+            output.line(f"  {str(state.last_refresh['error']).splitlines()[0]}", "red")
     for name, note in run.notes.items():
         output.line(f"{name.replace('_', ' ')}: {note}")
     output.line()

@@ -112,6 +112,7 @@ def test_an_edit_is_seen_within_a_second_of_the_save(lab: Lab, start: Start) -> 
     status = json_of("status", lab.folder)
     assert status["generation"] == 1
     assert status["last_refresh"]["outcome"] == "refused"
+    assert "tasks.py:" in hotlab("status", lab.folder).stdout
     assert json_of("submit", "--lab", lab.folder, "Version", "--wait")["result"] == 2
 
     lab.edit("tasks.py", "return VERSION +", "return VERSION + 1")
