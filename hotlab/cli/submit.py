@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,11 +31,21 @@ WAIT_STEP = 0.5
 """How often, while it waits for a task, it looks whether the lab still runs."""
 
 
+_FRAME = re.compile(r'^  File "(.+)", line (\d+)', re.MULTILINE)
+MOST_URGENT = 2**31 - 1  # what every database takes as an integer
+
+
 @click.command()
 @click.argument("kind")
 @click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--params", metavar="JSON", help="Parameters as one JSON object.")
-@click.option("--priority", type=int, default=0, show_default=True, help="Higher goes first.")
+@click.option(
+    "--priority",
+    type=click.IntRange(-MOST_URGENT, MOST_URGENT),
+    default=0,
+    show_default=True,
+    help="Higher goes first.",
+)
 @click.option("--wait", is_flag=True, help="Wait until the task has ended, and show its result.")
 @click.option(
     "--timeout",
@@ -59,7 +70,8 @@ def submit(
     """Submit a task of KIND to a running lab and print its id.
 
     A VALUE is JSON; what is not JSON is text. Exit codes: 0 submitted (with --wait: completed), 1
-    the task ended otherwise, 2 the lab refused it (unknown kind, wrong parameters), or none runs.
+    the task ended otherwise, 2 the lab refused it (unknown kind, wrong parameters, resources that it
+    does not have), or none runs.
 
     \b
     Example:
@@ -150,7 +162,12 @@ def _show_end(output: Output, task: TaskRecord) -> int:
     output.line(f"{task.id} {task.state}, generation {task.generation_number} ({digest})")
     if task.error:
         output.line(f"{task.error_type or 'error'}: {task.error}", "red")
-    if task.traceback:
+    # The lab's own fault report has a traceback; a request that it can never meet is bad input: what, where, no more.
+    impossible = task.error_type == "ResourceRequestError"
+    frames = _FRAME.findall(task.traceback or "")
+    if impossible and frames:
+        output.line(f"asked for at {frames[-1][0]}:{frames[-1][1]}", "red")
+    elif task.traceback:
         output.line(task.traceback.rstrip())
     if task.state == "COMPLETED":
         output.line(json.dumps(task.result, ensure_ascii=False))
@@ -166,4 +183,6 @@ def _show_end(output: Output, task: TaskRecord) -> int:
             "digest": task.generation_digest,
         }
     )
+    if impossible:
+        return exits.MISUSE
     return exits.DONE if task.state == "COMPLETED" else exits.FAILED

@@ -22,7 +22,7 @@ from hotlab.refreshing.participants import Participant
 from hotlab.refreshing.plugins import new_plugin_manager
 from hotlab.refreshing.refresh import Refresh, StepFailed, inside_hook
 from hotlab.refreshing.reports import RefreshReport
-from hotlab.refreshing.sequence import Sequence, observe
+from hotlab.refreshing.sequence import LAB_STOPS, Sequence, observe
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Refresher:
         self._next: _Ticket | None = None
         self._retrying = False
         self._closed = threading.Event()
+        self._stopping = threading.Event()
 
     def register(self, participant: Participant, name: str | None = None) -> Callable[[], None]:
         """Let a participant take part from the next refresh on; returns the undo."""
@@ -113,6 +114,14 @@ class Refresher:
     def close(self) -> None:
         """Try deferred refreshes no more."""
         self._closed.set()
+
+    def stop(self) -> None:
+        """The lab is stopping: a refresh that has not passed its drain is given up, and no other begins.
+
+        The edit is on disk: the next start takes it.
+        """
+        self.close()
+        self._stopping.set()
 
     def _work(self, ticket: _Ticket | None) -> None:
         while ticket is not None:
@@ -168,6 +177,8 @@ class Refresher:
             observe(self.plugins, "hotlab_refresh_finished", report=made)
             return made
 
+        if self._stopping.is_set():
+            return report(ok=False, outcome="refused", error=LAB_STOPS, failed_step="stage")
         plan: Plan | None = None
         staged: Generation | None = None
         try:
@@ -194,7 +205,7 @@ class Refresher:
         report: Callable[..., RefreshReport],
     ) -> RefreshReport:
         observe(self.plugins, "hotlab_refresh_started", refresh=refresh)
-        sequence = Sequence(self.lab, self.plugins, refresh)
+        sequence = Sequence(self.lab, self.plugins, refresh, stopping=self._stopping)
         sequence.run(make_current=staged is not None)
         common = {
             "steps": tuple(sequence.steps),

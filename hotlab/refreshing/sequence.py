@@ -7,6 +7,7 @@ pause was begun is resumed, also if its pause raised or a step in between failed
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +30,7 @@ PAUSES = {
 }
 LOOK_AGAIN_SECONDS = 0.25
 OBSERVER_SECONDS = 5.0
+LAB_STOPS = "the lab is stopping; the edit is taken at its next start"
 
 
 class DrainTimedOut(Exception):
@@ -50,6 +52,7 @@ class Sequence:
     lab: Lab
     manager: pluggy.PluginManager
     refresh: Refresh
+    stopping: threading.Event = attrs.field(factory=threading.Event, kw_only=True)
     steps: list[StepReport] = attrs.field(factory=list)
     failure: StepFailed | None = None
     blockers: tuple[Blocker, ...] = ()
@@ -127,6 +130,9 @@ class Sequence:
         deadline = self.refresh.deadline("drain")
         while True:
             blockers = self.blocking()
+            if self.stopping.is_set():
+                # Tasks that a stopping lab gives up leave nothing to wait for, and yet their threads go on.
+                raise StepFailed("drain", "hotlab", LAB_STOPS)
             left = deadline - time.monotonic()
             if not blockers:
                 return

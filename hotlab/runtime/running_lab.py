@@ -138,7 +138,7 @@ class RunningLab:
             self._stopped.set()
 
     def _stop(self, parts: Parts, grace: float) -> None:
-        parts.refresher.close()
+        parts.refresher.stop()
         if parts.watcher is not None:
             _try("stop watching", parts.watcher.stop)
         _try("stop the commands", parts.commands.stop)

@@ -87,6 +87,7 @@ def test_bad_input_to_a_running_lab_is_refused_with_nothing_half_done(lab: Lab, 
         (("submit", "--lab", lab.folder, "Bakke"), "no task 'Bakke'"),
         (("submit", "--lab", lab.folder, "Bake", "temperatur=1"), "did you mean temperature?"),
         (("submit", "--lab", lab.folder, "Bake", "temperature=hot"), "temperature"),
+        (("submit", "--lab", lab.folder, "Version", "--priority", str(10**20)), "--priority"),
         (("cancel", "--lab", lab.folder, "nothing"), "there is no task nothing"),
     ):
         done = hotlab(*arguments)
@@ -94,6 +95,18 @@ def test_bad_input_to_a_running_lab_is_refused_with_nothing_half_done(lab: Lab, 
         assert says in done.stderr
         assert "Traceback" not in done.stderr
     assert json_of("status", lab.folder)["tasks"] == {}
+
+
+def test_a_request_that_can_never_be_met_is_bad_input(lab: Lab, start: Start) -> None:
+    """The task ends with what was asked for, why the lab can't give it, and where it stands; exit code 2."""
+    lab.edit("tasks.py", "request_resources({Oven: {}}):", 'request_resources({Oven: {"inside": 99}}):')
+    start()
+    done = hotlab("submit", "--lab", lab.folder, "Nap", "seconds=1", "--wait")
+    assert done.returncode == 2
+    assert "ResourceRequestError" in done.stdout
+    assert "inside" in done.stdout
+    assert "tasks.py:" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 def test_an_edit_is_seen_within_a_second_of_the_save(lab: Lab, start: Start) -> None:

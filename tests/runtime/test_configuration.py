@@ -278,11 +278,14 @@ def test_passwords_are_hidden(lab: Path) -> None:
     """No password of a URL is shown, wherever in the URL it stands."""
     (lab / "hotlab.yaml").write_text(
         "database: {url: 'postgresql+psycopg://ada:s3cr/et@h/x?sslpassword=s3cret2&a=1'}\n"
-        "broker: {url: 'redis://:s3cret@h:1/0'}\n"
     )
     values = {item.key: item.value for item in shown_settings(load(lab))}
     assert values["database.url"] == "postgresql+psycopg://ada:***@h/x?sslpassword=***&a=1"
-    assert values["broker.url"] == "redis://:***@h:1/0"
+    assert hide_password("redis://:s3cret@h:1/0") == "redis://:***@h:1/0"
+    (lab / "hotlab.yaml").write_text("broker: {url: 'redis://:s3cret@h:1/0'}")
+    with pytest.raises(ConfigurationError, match=r"broker\.url: must be memory://") as refused:
+        load(lab)
+    assert "s3cret" not in str(refused.value)
     assert hide_password("sqlite:////a/b@c.db") == "sqlite:////a/b@c.db"
 
 

@@ -71,7 +71,7 @@ def test_stopping_gives_up_what_does_not_end(run_lab: RunLab, lab_folder: LabFol
 
 
 def test_stopping_while_a_refresh_drains(run_lab: RunLab, lab_folder: LabFolder) -> None:
-    """A lab stopped in the middle of a drain ends its tasks, so the drain ends, and nothing stays paused."""
+    """A lab stopped in the middle of a drain gives the refresh up: no new driver is connected, nothing stays paused."""
     running = run_lab(
         """
         @add_task
@@ -88,7 +88,10 @@ def test_stopping_while_a_refresh_drains(run_lab: RunLab, lab_folder: LabFolder)
     refresh = Running(running.refresher.refresh)
     until(lambda: len(running.store.devices.pauses()) == 2)
     running.stop(grace=5)
-    assert refresh.result().outcome == "done"
+    report = refresh.result()
+    assert (report.outcome, report.failed_step) == ("refused", "drain")
+    assert "the lab is stopping" in report.error
+    assert "connect" not in [step.name for step in report.steps]
     with Store(url) as store:
         assert store.devices.pauses() == []
 

@@ -383,3 +383,10 @@ def test_a_use_after_the_close_leaves_no_connection_open(store_file: Path) -> No
     pool = store._database._engine.pool
     assert isinstance(pool, sqlalchemy.pool.QueuePool)
     assert pool.checkedin() == 0
+
+
+def test_a_database_whose_driver_is_not_installed_says_what_to_install() -> None:
+    """One line instead of an ImportError; the password stays hidden."""
+    with pytest.raises(StoreError, match=r"needs the Python module pg8000: pip install hotlab\[postgres\]") as refused:
+        Store("postgresql+pg8000://ada:s3cret@127.0.0.1:1/x")
+    assert "s3cret" not in str(refused.value)

@@ -43,14 +43,19 @@ class Database:
         options: dict[str, Any] = {}
         if self.file is not None:
             options = {"check_same_thread": False, "timeout": BUSY_SECONDS}
-        self._engine = sa.create_engine(
-            self.url,
-            poolclass=sa.pool.QueuePool,
-            pool_size=MAX_CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=BUSY_SECONDS,
-            connect_args=options,
-        )
+        try:
+            self._engine = sa.create_engine(
+                self.url,
+                poolclass=sa.pool.QueuePool,
+                pool_size=MAX_CONNECTIONS,
+                max_overflow=0,
+                pool_timeout=BUSY_SECONDS,
+                connect_args=options,
+            )
+        except ImportError as error:
+            raise StoreError(
+                f"{self.url.render_as_string()} needs the Python module {error.name}: pip install hotlab[postgres]"
+            ) from error
         self._writing_engine = self._engine.execution_options(**{_WRITING: True})
         # Writers of this process queue here: SQLite makes waiting ones sleep up to 0.1 s at a time.
         self._turn = threading.Lock() if self.file is not None else _NoTurn()
