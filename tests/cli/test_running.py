@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sqlite3
@@ -28,7 +29,7 @@ def eventually(what: Callable[[], bool]) -> None:
 
 def task_rows(lab: Lab) -> dict[str, tuple[str, str | None]]:
     """State and error of each task, read from the store's file."""
-    with sqlite3.connect(lab.folder / ".hotlab" / "hotlab.db") as store:
+    with contextlib.closing(sqlite3.connect(lab.folder / ".hotlab" / "hotlab.db")) as store:
         return {row[0]: (row[1], row[2]) for row in store.execute("select id, state, error from tasks")}
 
 
