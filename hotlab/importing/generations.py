@@ -7,6 +7,7 @@ entries, never user code.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Hashable, Iterator, Mapping
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hotlab.importing import executing
 from hotlab.importing.binding import absolute_name
 from hotlab.importing.facades import Facade, make_facade
-from hotlab.importing.imports_in_code import all_imports, lazy_imports, names_used
+from hotlab.importing.imports_in_code import lazy_imports, names_used
 from hotlab.importing.loaders import LabLoader, facade_spec, make_spec
 from hotlab.importing.locks import DeadlockError
 from hotlab.importing.records import Entry, GenerationPackage, ModuleRecord, children_of, is_submodule
@@ -159,10 +160,11 @@ class Generation:
     def _execute(self, record: ModuleRecord) -> None:
         record.state = "executing"
         namespace = record.namespace
-        for child, module in self._children(record.name):
-            if is_submodule(module, record.name, child):
-                namespace.setdefault(child, module)
-            children_of(self.packages[record.name])[child] = module
+        if record.source.is_package:
+            for child, module in self._children(record.name):
+                if is_submodule(module, record.name, child):
+                    namespace.setdefault(child, module)
+                children_of(self.packages[record.name])[child] = module
         try:
             if record.source.kind == "extension":
                 self._load_extension(record)
@@ -190,6 +192,9 @@ class Generation:
             value.__name__ for value in list(record.namespace.values()) if isinstance(value, GenerationPackage)
         )
         record.lazy.update(reached_through_packages(record, self.snapshot.sources))
+        self._is_ready(record)
+
+    def _is_ready(self, record: ModuleRecord) -> None:
         record.state = "ready"
         module = self.object_of(record)
         self._bind_on_parent(record, module)
@@ -220,13 +225,8 @@ class Generation:
 
     def _load_extension(self, record: ModuleRecord) -> None:
         """An extension module can't be made twice in a process: all generations share Python's own."""
-        import importlib
-
         record.replacement = importlib.import_module(record.name)
-        record.state = "ready"
-        self._bind_on_parent(record, record.replacement)
-        self.ready[record.name] = record.replacement
-        self.executed.append(record.name)
+        self._is_ready(record)
 
     @contextmanager
     def _in_sys_modules(self, record: ModuleRecord) -> Iterator[None]:
@@ -307,8 +307,6 @@ def note_statements(
             full = absolute_name(statement.name, {"__package__": package}, statement.level)
         except ImportError:
             continue
-        if not statement.level:
-            full = statement.name
         root = full.partition(".")[0]
         if root != record.home.lab.name:
             continue
@@ -329,25 +327,14 @@ def note_statements(
 def reached_through_packages(record: ModuleRecord, names: Mapping[str, Any]) -> set[str]:
     """Modules that a record may reach as attributes of packages it holds (``import a.b`` and then ``a.c.x``)."""
     found: set[str] = set()
-    open_ends = [*record.held, *([record.name] if record.source.is_package else [])]
-    seen = set(open_ends)
+    held = {*record.held, *([record.name] if record.source.is_package else [])}
+    open_ends = list(held)
     while open_ends:
         package = open_ends.pop()
         for name in record.names:
             child = f"{package}.{name}"
             if child in names and child not in found:
                 found.add(child)
-                if child not in seen:
-                    seen.add(child)
+                if child not in held:
                     open_ends.append(child)
     return found
-
-
-__all__ = [
-    "Generation",
-    "Registry",
-    "all_imports",
-    "new_record",
-    "note_statements",
-    "reached_through_packages",
-]

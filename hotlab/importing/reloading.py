@@ -188,16 +188,17 @@ def discard(staged: Generation) -> None:
 def carry_late_loads(base: Generation, staged: Generation) -> None:
     """Share what tasks imported for the first time while the new generation was being staged."""
     records = {name: record for name, record in base.records.copy().items() if record.state == "ready"}
+    late = [name for name in records if name not in staged.records and name in staged.snapshot.sources]
+    if not late:
+        return
     changed = {
         name
         for name in {*base.snapshot.sources, *staged.snapshot.sources}
         if not same_content(base.snapshot.get(name), staged.snapshot.get(name))
     }
     replaced = {name for name, record in staged.records.items() if base.records.get(name) not in (record, None)}
-    late = [name for name in records if name not in staged.records and name in staged.snapshot.sources]
-    if late:
-        affected = _affected(records, changed | replaced)
-        share([records[name] for name in late if name not in affected], staged, base)
+    affected = _affected(records, changed | replaced)
+    share([records[name] for name in late if name not in affected], staged, base)
 
 
 def publish(now: Generation, before: Generation) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Callable
 
@@ -21,7 +20,7 @@ from hotlab.refreshing.limits import RefreshLimits
 from hotlab.refreshing.participants import Participant
 from hotlab.refreshing.plugins import new_plugin_manager
 from hotlab.refreshing.refresh import Refresh, StepFailed, inside_hook
-from hotlab.refreshing.reports import RefreshReport
+from hotlab.refreshing.reports import Begun, RefreshReport
 from hotlab.refreshing.sequence import LAB_STOPS, Sequence, observe
 
 log = logging.getLogger(__name__)
@@ -139,41 +138,17 @@ class Refresher:
             ticket = following
 
     def _our_fault(self, trigger: str, error: BaseException) -> RefreshReport:
-        current = self.lab.current
-        return RefreshReport(
-            ok=False,
-            outcome="refused",
-            error=f"a fault in hotlab itself, please report it with the log: {type(error).__name__}",
-            failed_step="hotlab",
-            generation=current.number,
-            digest=current.digest,
-            old_digest=current.digest,
-            lab=self.lab.name,
-            id=uuid.uuid4().hex[:12],
-            trigger=trigger,
-            started=time.time(),
-            seconds=0.0,
+        why = f"a fault in hotlab itself, please report it with the log: {type(error).__name__}"
+        return Begun(self.lab, trigger, self.lab.current).report(
+            ok=False, outcome="refused", error=why, failed_step="hotlab"
         )
 
     def _one(self, trigger: str) -> RefreshReport:
-        started, clock = time.time(), time.monotonic()
-        before = self.lab.current
-        refresh = Refresh(uuid.uuid4().hex[:12], trigger, self.device_generation, None, limits=self.limits)
+        begun = Begun(self.lab, trigger, self.lab.current)
+        refresh = Refresh(begun.id, trigger, self.device_generation, None, limits=self.limits)
 
         def report(**values: object) -> RefreshReport:
-            made = RefreshReport(
-                changed=refresh.changed,
-                reloaded=refresh.reloaded,
-                generation=self.lab.current.number,
-                digest=self.lab.current.digest,
-                old_digest=before.digest,
-                lab=self.lab.name,
-                id=refresh.id,
-                trigger=trigger,
-                started=started,
-                seconds=time.monotonic() - clock,
-                **values,  # type: ignore[arg-type]
-            )
+            made = begun.report(changed=refresh.changed, reloaded=refresh.reloaded, **values)
             observe(self.plugins, "hotlab_refresh_finished", report=made)
             return made
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
-import uuid
 from typing import Literal, overload
 
 from hotlab.importing import Generation, Lab, ReloadRefused, get_lab
 from hotlab.refreshing.refresher import Refresher
-from hotlab.refreshing.reports import RefreshReport
+from hotlab.refreshing.reports import Begun, RefreshReport
 
 _refreshers: dict[str, Refresher] = {}
 _lock = threading.Lock()
@@ -60,8 +58,7 @@ def refresh(name: str | None = None, *, wait: bool = True, timeout: float | None
 def _reload(lab: Lab) -> RefreshReport:
     lab.refuse_from_within()
     with _one_at_a_time:
-        started, clock = time.time(), time.monotonic()
-        before = lab.current
+        begun = Begun(lab, "api", lab.current)
         changed: tuple[str, ...] = ()
         notes: tuple[str, ...] = ()
         staged: Generation | None = None
@@ -74,20 +71,12 @@ def _reload(lab: Lab) -> RefreshReport:
                 lab.commit(staged)
         except ReloadRefused as refused:
             changed, error = refused.changed, str(refused)
-        return RefreshReport(
+        return begun.report(
             ok=error is None,
             outcome="done" if error is None else "refused",
             changed=changed,
             reloaded=tuple(staged.executed) if staged is not None else (),
             error=error,
             failed_step=None if error is None else "stage",
-            generation=lab.current.number,
-            digest=lab.current.digest,
-            old_digest=before.digest,
-            lab=lab.name,
-            id=uuid.uuid4().hex[:12],
-            trigger="api",
-            started=started,
-            seconds=time.monotonic() - clock,
             not_reloadable=notes,
         )

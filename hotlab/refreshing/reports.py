@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
+
+if TYPE_CHECKING:
+    from hotlab.importing import Generation, Lab
 
 Outcome = Literal["done", "refused", "deferred"]
 
@@ -41,6 +46,32 @@ class Blocker:
     what: str
     holds: tuple[str, ...] = ()
     since: float = 0.0
+
+
+@attrs.frozen(eq=False)
+class Begun:
+    """A refresh from its beginning: what every report on it says, whatever comes of it."""
+
+    lab: Lab
+    trigger: str
+    before: Generation
+    id: str = attrs.field(factory=lambda: uuid.uuid4().hex[:12])
+    started: float = attrs.field(factory=time.time)
+    _clock: float = attrs.field(factory=time.monotonic)
+
+    def report(self, **values: Any) -> RefreshReport:
+        """The report, now, with what came of it."""
+        return RefreshReport(
+            generation=self.lab.current.number,
+            digest=self.lab.current.digest,
+            old_digest=self.before.digest,
+            lab=self.lab.name,
+            id=self.id,
+            trigger=self.trigger,
+            started=self.started,
+            seconds=time.monotonic() - self._clock,
+            **values,
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -262,8 +263,10 @@ def test_asks_are_folded_and_none_is_lost(lab: LabOnDisk) -> None:
         assert entered.wait(WAIT)
         lab.write(oven="V = 3")
         others = [pool.submit(ask, refresher) for _ in range(4)]
+        deadline = time.monotonic() + WAIT
         while refresher._next is None:
-            threading.Event().wait(0.005)
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
         go.set()
         assert first.result(WAIT).ok
         reports = [other.result(WAIT) for other in others]

@@ -235,6 +235,16 @@ from hotlab import BaseTask, add_task
 """What the labs of tests begin with."""
 
 
+ADD = """
+@add_task
+class Add(BaseTask):
+    one: float
+    two: float = 2
+
+    def run(self):
+        return {"sum": self.one + self.two}
+"""
+
 DEVICES = (
     PROLOGUE.replace("BaseTask, add_task", "BaseDevice, BaseTask, SamplePosition, add_device, add_task")
     + """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hotlab.importing import enabled_labs
@@ -159,3 +161,25 @@ class FailsAt(Participant):
 
     def _fail(self, refresh: Any) -> None:
         raise self.error
+
+
+ALL_CONNECTED = {"arm": "CONNECTED", "oven_1": "CONNECTED", "oven_2": "CONNECTED"}
+OVENS_1 = {"oven_1": 1, "oven_2": 1, "arm": 1}
+OVENS_2 = {"oven_1": 2, "oven_2": 2, "arm": 1}
+
+
+@contextmanager
+def running_bench(lab_folder: LabFolder) -> Iterator[DeviceBench]:
+    """A bench that runs, its task `t1` holding every device."""
+    world.clear()
+    made = DeviceBench(lab_folder, connect_timeout=1.0, disconnect_timeout=1.0)
+    made.hold("oven_1", "oven_2", "arm")
+    assert made.start() == {}
+    world.events.clear()
+    yield made
+    made.close()
+
+
+def versions(bench: DeviceBench) -> dict[str, Any]:
+    """The version of the code on which each device runs."""
+    return {name: bench.version(name) for name in ("oven_1", "oven_2", "arm")}

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.runtime.conftest import LabFolder, until
-from tests.runtime.device_bench import INIT, DeviceBench, FailsAt
+from tests.runtime.device_bench import (
+    ALL_CONNECTED,
+    INIT,
+    OVENS_1,
+    OVENS_2,
+    DeviceBench,
+    FailsAt,
+    running_bench,
+    versions,
+)
 from tests.runtime.driver_world import world
-
-ALL_CONNECTED = {"arm": "CONNECTED", "oven_1": "CONNECTED", "oven_2": "CONNECTED"}
-OVENS_1 = {"oven_1": 1, "oven_2": 1, "arm": 1}
-OVENS_2 = {"oven_1": 2, "oven_2": 2, "arm": 1}
 
 
 @pytest.fixture
 def bench(lab_folder: LabFolder) -> Iterator[DeviceBench]:
-    """A bench that runs, its task `t1` holding every device."""
-    world.clear()
-    made = DeviceBench(lab_folder, connect_timeout=1.0, disconnect_timeout=1.0)
-    made.hold("oven_1", "oven_2", "arm")
-    assert made.start() == {}
-    world.events.clear()
-    yield made
-    made.close()
-
-
-def versions(bench: DeviceBench) -> dict[str, Any]:
-    return {name: bench.version(name) for name in ("oven_1", "oven_2", "arm")}
+    with running_bench(lab_folder) as made:
+        yield made
 
 
 def test_only_devices_whose_definition_changed_are_reconnected(bench: DeviceBench) -> None:

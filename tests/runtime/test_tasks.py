@@ -13,19 +13,9 @@ from hotlab.runtime.errors import UnknownTask
 from hotlab.runtime.parameters import ParameterError
 from hotlab.runtime.store import states
 
-from .conftest import Bench, LabFolder, until
+from .conftest import ADD, Bench, LabFolder, until
 
 MakeBench = Callable[..., Bench]
-
-ADD = """
-@add_task
-class Add(BaseTask):
-    one: float
-    two: float = 2
-
-    def run(self):
-        return {"sum": self.one + self.two}
-"""
 
 
 def test_a_task_runs_and_its_result_is_kept(make_bench: MakeBench) -> None:

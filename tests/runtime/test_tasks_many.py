@@ -6,19 +6,9 @@ from collections.abc import Callable
 
 from hotlab.runtime.store import states
 
-from .conftest import Bench
+from .conftest import ADD, Bench
 
 MakeBench = Callable[..., Bench]
-
-ADD = """
-@add_task
-class Add(BaseTask):
-    one: float
-    two: float = 2
-
-    def run(self):
-        return {"sum": self.one + self.two}
-"""
 
 
 def test_urgent_tasks_are_launched_first(make_bench: MakeBench) -> None:

@@ -244,12 +244,6 @@ class Tasks:
             connection.execute(tasks.update().where(tasks.c.id == task_id).values(cancel_requested=True))
             return "requested"
 
-    def cancel_requests(self, task_ids: Collection[str]) -> Sequence[str]:
-        """Those of the tasks that were asked to end."""
-        query = sa.select(tasks.c.id).where(tasks.c.id.in_(task_ids), tasks.c.cancel_requested.is_(sa.true()))
-        with self._database.read() as connection:
-            return connection.scalars(query).all()
-
     def interrupt(self, *, except_run: str) -> Sequence[TaskRecord]:
         """End as ERROR what earlier runs left claimed, and release what it holds. Nothing is run again.
 
