@@ -5,17 +5,8 @@ See ``docs/how-reloading-works.md`` for the whole picture.
 
 from __future__ import annotations
 
-from hotlab.importing.errors import (
-    HotlabError,
-    LabNotEnabled,
-    LabNotFoundOnPath,
-    NotInLabCode,
-    ReloadInProgress,
-    ReloadRefused,
-)
-from hotlab.importing.generations import Generation, Registry
-from hotlab.importing.labs import (
-    Lab,
+from hotlab.importing.disk import DiskTree
+from hotlab.importing.enabling import (
     current,
     disable,
     enable,
@@ -24,9 +15,20 @@ from hotlab.importing.labs import (
     get_lab,
     registering,
 )
+from hotlab.importing.errors import (
+    HotlabError,
+    LabNotEnabled,
+    LabNotFoundOnPath,
+    NotInLabCode,
+    ReloadInProgress,
+    ReloadRefused,
+)
+from hotlab.importing.generations import Generation
+from hotlab.importing.labs import Lab
+from hotlab.importing.planning import Plan
 from hotlab.importing.records import Entry
-from hotlab.importing.reloading import Plan
-from hotlab.importing.sources import DiskTree, Snapshot, Source, SourceTree
+from hotlab.importing.registry import Registry
+from hotlab.importing.sources import Snapshot, Source, SourceTree
 from hotlab.importing.tracebacks import lab_frames, place_of
 
 Staged = Generation

@@ -11,11 +11,10 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hotlab.importing.facades import Facade
-from hotlab.importing.generations import note_statements, reached_through_packages
-from hotlab.importing.imports_in_code import all_imports, names_used
+from hotlab.importing.dependencies import note_all
+from hotlab.importing.facades import Facade, loader_of
 from hotlab.importing.loaders import LabLoader, make_spec
-from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, own_namespace
+from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of
 
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
@@ -44,30 +43,31 @@ def _adopt(generation: Generation, name: str, module: ModuleType) -> None:
     namespace["__loader__"] = loader
     # Functions made from here on get the bound import; the frame that is running keeps Python's own.
     namespace["__builtins__"] = generation.lab.builtins
-    record = ModuleRecord(name, source, generation, spec, module, state="ready", facade=module, adopted=True)
+    record = ModuleRecord(
+        name, source, generation.lab, spec, module, namespace, generation.number, None,
+        has_view=True, state="ready", facade=module, adopted=True,
+    )  # fmt: skip
     loader.record = record
     module.__class__ = Facade
     _note_needs(record, generation)
-    generation.add(record)
+    generation.hold(record)
+    generation.ready[name] = generation.object_of(record)
     generation.executed.append(name)
+    generation.lab.unread.append(record)
 
 
 def _note_needs(record: ModuleRecord, generation: Generation) -> None:
     """What an adopted module needs can't be seen any more: it is read off its code and its values."""
     try:
-        code = record.source.code()
+        note_all(record, generation.snapshot)
     except (SyntaxError, ValueError):
         return  # the file was edited since: its next plan says so
-    package = record.name if record.source.is_package else record.name.rpartition(".")[0]
-    record.names = names_used(code)
-    note_statements(record, all_imports(code), package, record.needs, generation.snapshot)
     for name, value in list(record.namespace.items()):
         module = getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", None)
         if module == f"{record.name}.{name}" and isinstance(value, ModuleType):
             continue  # bound by the import of the submodule; if the package asks for it, its code says so
         if isinstance(module, str) and module in generation.snapshot.sources and module != record.name:
-            record.needs.add(module)
-    record.lazy.update(reached_through_packages(record, generation.snapshot.sources))
+            record.note_need(module)
 
 
 def _adopt_children(generation: Generation, record: ModuleRecord) -> None:
@@ -91,7 +91,7 @@ def settle(generation: Generation) -> None:
         namespace = record.namespace
         for name, value in list(namespace.items()):
             if isinstance(value, Facade):
-                loader = own_namespace(value)["__spec__"].loader
+                loader = loader_of(value)
                 target = generation.records.get(loader.name)
                 if loader.lab is generation.lab and target is not None:
                     namespace[name] = generation.object_of(target)

@@ -3,7 +3,7 @@
 CPython looks ``__import__`` up in the builtins of the running frame, and a function takes its builtins from its
 globals when it is made. Each lab module's globals name one ``__builtins__`` dict per lab, whose ``__import__`` finds
 the importing code's module record through those globals and resolves lab names in the record's generation. There is
-no thread-local, no context variable and no patch of anything global: threads, timers, callbacks and suspended
+no thread-local, no context variable and no patch of import itself: threads, timers, callbacks and suspended
 generators of old code import old code, and imports of anything else are Python's own.
 """
 
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import builtins
 import importlib
-import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hotlab.importing import executing
+from hotlab.importing.asking import generation_asked_for, lab_record_of
+from hotlab.importing.facades import Facade, loader_of
 from hotlab.importing.records import (
     GenerationPackage,
     ModuleRecord,
@@ -30,15 +31,11 @@ if TYPE_CHECKING:
     from hotlab.importing.labs import Lab
 
 
-def lab_builtins(lab: Lab) -> dict[str, Any]:
-    """The ``__builtins__`` of a lab's modules: a copy of the real ones with the import bound."""
-    table = dict(vars(builtins))
-    table["__import__"] = _bound_import(lab)
-    return table
-
-
-def _bound_import(lab: Lab) -> Callable[..., Any]:
-    own_name = lab.name
+def bound_import(lab: Lab) -> Callable[..., Any]:
+    """The ``__import__`` of a lab's modules."""
+    own_name, below = lab.name, lab.name + "."
+    # Names that are neither the lab's nor importlib's. Bounded: code names a finite number of modules.
+    foreign: set[str] = set()
 
     def __import__(
         name: str,
@@ -48,21 +45,27 @@ def _bound_import(lab: Lab) -> Callable[..., Any]:
         level: int = 0,
     ) -> Any:
         if level == 0:
-            top = name.partition(".")[0]
-            if top != own_name and top != "importlib":
-                return builtins.__import__(name, globals, locals, fromlist or (), level)
-        record = record_of_namespace(globals)
-        if record is None and level == 0:
-            record = record_of_namespace(sys._getframe(1).f_globals)
+            if name in foreign:
+                return builtins.__import__(name, globals, locals, fromlist or (), 0)
+            own = name == own_name or name.startswith(below)
+            if not own and name.partition(".")[0] != "importlib":
+                foreign.add(name)
+                return builtins.__import__(name, globals, locals, fromlist or (), 0)
+        try:
+            record = globals["__loader__"].record  # type: ignore[index]
+        except (KeyError, TypeError, AttributeError):
+            record = None
+        if type(record) is not ModuleRecord:
+            record = lab_record_of(lab, sys._getframe(1)) if level == 0 else None
         if record is None or not lab.enabled:
             return builtins.__import__(name, globals, locals, fromlist or (), level)
-        if level == 0 and name.partition(".")[0] == "importlib":
-            real = builtins.__import__(name, globals, locals, fromlist or (), level)
-            return real if fromlist and name != "importlib" else _importlib_for(record)
-        full = absolute_name(name, globals, level) if level else name
-        if full.partition(".")[0] != own_name:
-            return builtins.__import__(name, globals, locals, fromlist or (), level)
-        return import_for(record, full, fromlist)
+        if level:
+            name = absolute_name(name, globals, level)
+            own = name == own_name or name.startswith(below)
+        if own:
+            return _import_for(record, name, fromlist)
+        real = builtins.__import__(name, globals, locals, fromlist or (), 0)
+        return real if fromlist and name != "importlib" else _importlib_for(record)
 
     return __import__
 
@@ -75,21 +78,31 @@ def absolute_name(name: str, namespace: Mapping[str, Any] | None, level: int) ->
         package = namespace.get("__name__", "")
         if "__path__" not in namespace:
             package = package.rpartition(".")[0]
-    return importlib.util.resolve_name("." * level + name, package)
+    if not package:
+        raise ImportError("attempted relative import with no known parent package")
+    if level > 1:
+        parts = package.rsplit(".", level - 1)
+        if len(parts) < level:
+            raise ImportError("attempted relative import beyond top-level package")
+        package = parts[0]
+    return f"{package}.{name}" if name else package
 
 
 def generation_for(record: ModuleRecord) -> Generation:
     """The generation in which a record's code imports: the one this thread makes, if it holds it, else its home."""
-    making = executing.innermost_of(record.home.lab)
+    making = executing.innermost_of(record.lab)
     if making is not None and making.records.get(record.name) is record:
         return making
-    return record.home
+    return record.pinned or record.lab.current
 
 
-def import_for(record: ModuleRecord, full: str, fromlist: Sequence[str] | None) -> Any:
-    """What ``__import__`` answers to the code of a record; records what the code needs."""
-    generation = generation_for(record)
-    record.needs.add(full)
+def _import_for(record: ModuleRecord, full: str, fromlist: Sequence[str] | None) -> Any:
+    """What ``__import__`` answers to the code of a record; notes what the code needs."""
+    generation = record.pinned or record.lab.current
+    if executing.under_way():
+        generation = generation_for(record)
+    if full not in record.needs:
+        record.note_need(full)
     module = generation.ready.get(full)
     if module is None:
         module = generation.load(full)
@@ -99,8 +112,8 @@ def import_for(record: ModuleRecord, full: str, fromlist: Sequence[str] | None) 
             record.held.add(root)
         if full != root and full not in generation.ready:
             _bind_unfinished(generation, full, module)
-        return generation.load(root)
-    if isinstance(module, GenerationPackage) or hasattr(module, "__path__"):
+        return generation.ready.get(root) or generation.load(root)
+    if full in generation.packages or hasattr(module, "__path__"):
         _take(record, generation, module, full, fromlist)
     return module
 
@@ -119,53 +132,81 @@ def _bind_unfinished(generation: Generation, full: str, module: Any) -> None:
 
 def _take(record: ModuleRecord, generation: Generation, package: Any, full: str, names: Sequence[str]) -> None:
     """``from package import names``: submodules that are no attributes yet are imported, as importlib does."""
+    sources = generation.snapshot.sources
+    below = generation.snapshot.layout.children(full)
     for name in names:
         if name == "*":
             exported = getattr(package, "__all__", ())
             if not exported and isinstance(package, GenerationPackage):
-                record.needs.update(f"{full}.{child}" for child in children_of(package) if child[0] != "_")
+                for child in list(children_of(package)):
+                    if child[0] != "_":
+                        record.note_need(f"{full}.{child}")
             if "*" not in exported:
                 _take(record, generation, package, full, list(exported))
             continue
         if not isinstance(name, str):
             raise TypeError(f"Item in ``from list'' must be str, not {type(name).__name__}")
-        child = f"{full}.{name}"
-        known = child in generation.snapshot.sources
-        if known:
-            record.needs.add(child)
-            if record.state != "ready" and generation.snapshot.sources[child].is_package:
+        if name in below:
+            child = f"{full}.{name}"
+            record.note_need(child)
+            if record.state != "ready" and sources[child].is_package:
                 record.held.add(child)
-        if not hasattr(package, name):
-            record.needs.add(child)
-            if known:
+            if not hasattr(package, name):
                 module = generation.load(child)
                 if not hasattr(package, name):
                     _bind_unfinished(generation, child, module)
+        elif not hasattr(package, name):
+            record.note_need(f"{full}.{name}")
 
 
 def _importlib_for(record: ModuleRecord) -> ModuleType:
-    """``importlib`` as a lab module sees it: its ``import_module`` keeps the promise of the import statement."""
+    """``importlib`` as a lab module sees it: what it imports and reloads keeps the promise of the import statement."""
     if record.importlib_shim is None:
         shim = ModuleType("importlib", importlib.__doc__)
         own = vars(shim)
         own.update(__spec__=importlib.__spec__, __path__=importlib.__path__, __file__=importlib.__file__)
         own["__getattr__"] = lambda name: getattr(importlib, name)
         own["import_module"] = _bound_import_module(record)
+        own["reload"] = _bound_reload(record.lab)
         record.importlib_shim = shim
     return record.importlib_shim
 
 
 def _bound_import_module(record: ModuleRecord) -> Callable[..., Any]:
+    lab = record.lab
+
     def import_module(name: str, package: str | None = None) -> Any:
-        full = importlib.util.resolve_name(name, package) if name.startswith(".") else name
-        lab = record.home.lab
+        full = name
+        if name.startswith("."):
+            level = len(name) - len(name.lstrip("."))
+            if not package:
+                raise TypeError(f"the 'package' argument is required to perform a relative import for {name!r}")
+            full = absolute_name(name[level:], {"__package__": package}, level)
         if full.partition(".")[0] != lab.name or not lab.enabled:
             return importlib.import_module(name, package)
-        record.needs.add(full)
-        module = generation_for(record).load(full)
+        record.note_need(full)
+        generation = generation_for(record)
+        if not executing.under_way() and record.pinned is None:
+            # The name is computed: code that old and new callers share asks on behalf of its caller.
+            generation = generation_asked_for(lab, sys._getframe(1))
+        module = generation.load(full)
         if isinstance(module, GenerationPackage) and record.state != "ready":
             record.held.add(full)
         return module
 
     import_module.__doc__ = importlib.import_module.__doc__
     return import_module
+
+
+def _bound_reload(lab: Lab) -> Callable[[ModuleType], ModuleType]:
+    def reload(module: ModuleType) -> ModuleType:
+        if isinstance(module, Facade) and loader_of(module).lab is lab:
+            return importlib.reload(module)
+        record = record_of_namespace(vars(module)) if isinstance(module, ModuleType) else None
+        if record is None or record.lab is not lab:
+            return importlib.reload(module)
+        lab.execute_again(record)
+        return module
+
+    reload.__doc__ = importlib.reload.__doc__
+    return reload

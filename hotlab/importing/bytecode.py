@@ -12,10 +12,15 @@ import importlib.util
 import marshal
 import os
 import sys
+from importlib import _bootstrap_external
 from types import CodeType
+from typing import Any
+
+from hotlab.importing.reading import open_to_read, read_whole
 
 _CHECKED_HASH = (0b11).to_bytes(4, "little")
 _HEADER = 16
+_private: Any = _bootstrap_external
 
 
 def load_code(text: bytes, path: str) -> CodeType:
@@ -25,10 +30,12 @@ def load_code(text: bytes, path: str) -> CodeType:
         SyntaxError, ValueError, UnicodeDecodeError: what ``compile`` raises for a faulty text.
     """
     header = importlib.util.MAGIC_NUMBER + _CHECKED_HASH + importlib.util.source_hash(text)
-    cached = _cache_path(path)
+    cached = cache_path(path)
     if cached is not None:
         code = _read(cached, header)
-        if code is not None and code.co_filename == path:
+        if code is not None:
+            if code.co_filename != path:
+                rename(code, path)
             return code
     made: CodeType = compile(text, path, "exec", dont_inherit=True)
     if cached is not None and not sys.dont_write_bytecode:
@@ -36,22 +43,50 @@ def load_code(text: bytes, path: str) -> CodeType:
     return made
 
 
-def _cache_path(path: str) -> str | None:
+def rename(code: CodeType, path: str) -> None:
+    """Give a code object, and all nested in it, another file name in place: running frames show it too.
+
+    importlib does the same to a ``.pyc`` that was moved.
+    """
+    _private._imp._fix_co_filename(code, path)
+
+
+def _suffix_of_caches() -> str | None:
+    """What follows the stem in the name of a cache file, such as ``.cpython-312.pyc``; None where there are none."""
     try:
-        return importlib.util.cache_from_source(path)
+        sample = importlib.util.cache_from_source(os.path.join("folder", "stem.py"))
     except NotImplementedError:
         return None
+    return os.path.basename(sample)[len("stem") :]
+
+
+_SUFFIX = _suffix_of_caches()
+
+
+def cache_path(path: str) -> str | None:
+    """Where Python caches the code of a source file; None where it doesn't."""
+    if _SUFFIX is None:
+        return None
+    folder, name = os.path.split(path)
+    if sys.pycache_prefix is not None or not name.endswith(".py") or name.count(".") != 1:
+        return importlib.util.cache_from_source(path)
+    return f"{folder}{os.sep}__pycache__{os.sep}{name[:-3]}{_SUFFIX}"
 
 
 def _read(cached: str, header: bytes) -> CodeType | None:
     try:
-        with open(cached, "rb") as file:
-            content = file.read()
+        descriptor = open_to_read(cached)
+    except OSError:
+        return None
+    try:
+        content = read_whole(descriptor, os.fstat(descriptor).st_size)
         if content[:_HEADER] != header:
             return None
         code = marshal.loads(memoryview(content)[_HEADER:])
     except (OSError, ValueError, EOFError, TypeError):
         return None
+    finally:
+        os.close(descriptor)
     return code if isinstance(code, CodeType) else None
 
 

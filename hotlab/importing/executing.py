@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hotlab.importing.sources import digest_of
@@ -41,6 +39,11 @@ def top() -> tuple[Generation, ModuleRecord] | None:
     return frames[-1] if frames else None
 
 
+def under_way() -> bool:
+    """Whether this thread is executing a lab module."""
+    return bool(_stack.frames)
+
+
 def innermost_of(lab: Lab) -> Generation | None:
     """The generation of a lab that this thread is making, also where another lab's import came in between."""
     for generation, _record in reversed(_stack.frames):
@@ -49,20 +52,27 @@ def innermost_of(lab: Lab) -> Generation | None:
     return None
 
 
-@contextmanager
-def executing(generation: Generation, record: ModuleRecord) -> Iterator[None]:
-    """While this is entered, the thread executes the record's module for the generation."""
+def enter(generation: Generation, record: ModuleRecord) -> None:
+    """From here to :func:`leave` this thread executes the record's module for the generation."""
     global _running
-    frames = _stack.frames
-    frames.append((generation, record))
+    _stack.frames.append((generation, record))
     with _count_lock:
         _running += 1
-    try:
-        yield
-    finally:
-        with _count_lock:
-            _running -= 1
-        frames.pop()
+
+
+def leave() -> None:
+    """The end of what :func:`enter` began."""
+    global _running
+    _stack.frames.pop()
+    with _count_lock:
+        _running -= 1
+
+
+def forget_other_threads() -> None:
+    """In a forked child only the forking thread goes on executing what it was executing."""
+    global _running, _count_lock
+    _count_lock = threading.Lock()
+    _running = len(_stack.frames)
 
 
 def watch_reads() -> None:
@@ -82,15 +92,17 @@ def _on_audit(event: str, args: tuple[object, ...]) -> None:
         return
     generation, record = frames[-1]
     path = os.path.abspath(os.fspath(args[0]))
-    if not f"{path}{os.sep}".startswith(generation.root_prefixes):
+    if not f"{path}{os.sep}".startswith(generation.lab.root_prefixes):
         return
     _stack.digesting = True
     try:
+        # Digested now, not later: an edit that comes while the module goes on is one that it has not seen.
         if event != "open":
+            record.listings = record.listings or {}
             record.listings.setdefault(path, listing_digest(path))
-        elif path not in record.reads and is_data(path) and _for_reading(args):
-            # Now, not later: an edit that comes while the module goes on is one that it has not seen.
-            record.reads[path] = file_digest(path)
+        elif is_data(path) and _for_reading(args):
+            record.reads = record.reads or {}
+            record.reads.setdefault(path, file_digest(path))
     finally:
         _stack.digesting = False
 

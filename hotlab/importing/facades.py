@@ -1,79 +1,100 @@
 """Façades: what code outside the lab finds in ``sys.modules``.
 
-A façade forwards to the module of the current generation or, on a thread that is executing a lab module, to that of
-the generation being made. So a commit is one attribute store, nobody ever sees a half-made module, and outside code
-that did ``import fake_lab`` long ago always sees the current generation whole. Lab code never meets a façade: its
-imports give the real modules.
+A façade forwards to the module of the current generation; on a thread that is executing a lab module, to that of the
+generation being made; and where lab code of an older generation is asking, itself or through a library, to that
+code's own. So a commit is one attribute store, nobody ever sees a half-made module, and outside code that did
+``import fake_lab`` long ago always sees the current generation whole. Lab code never meets a façade: its imports give
+the real modules.
 """
 
 from __future__ import annotations
 
 import importlib.machinery
+import sys
 from collections.abc import Iterable
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
+from hotlab.importing.asking import generation_asked_for
+from hotlab.importing.loaders import LabLoader, make_spec
 from hotlab.importing.records import GenerationPackage, ModuleRecord, own_namespace
 
 if TYPE_CHECKING:
-    from hotlab.importing.loaders import LabLoader
+    from hotlab.importing.labs import Lab
+    from hotlab.importing.sources import Source
 
-_OWN = frozenset({"__class__", "__spec__", "__loader__", "__getattribute__"})
+_OWN = frozenset({"__class__", "__loader__", "__getattribute__"})
 
 
 class Facade(ModuleType):
-    """One lab module as the outside sees it. Made by the loader; lives as long as its module is current."""
+    """One lab module as the outside sees it. Lives as long as its module is current."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in _OWN:
             return super().__getattribute__(name)
-        record, module = target_of(self, load=not name.startswith("__"))
+        if name == "__spec__":
+            return _spec_of(self)
+        frame = sys._getframe(1)
+        record, module = _target(self, frame, load=not name.startswith("__"))
         if record is None:
             if name == "__dict__":
                 return own_namespace(self)
             return super().__getattribute__(name)
         if name == "__dict__":
-            if isinstance(module, GenerationPackage):
-                return _PackageView(record, module)
-            return module.__dict__
+            asker = frame.f_globals.get("__name__")
+            # doctest tells a module's own functions by the identity of their globals.
+            return (
+                _PackageView.of(module)
+                if isinstance(module, GenerationPackage) and asker != "doctest"
+                else module.__dict__
+            )
+        if name == "__file__" and record.source.retired and frame.f_globals.get("__name__") == "inspect":
+            return record.source.shown_path  # it looks for the text of old code
         return outside(getattr(module, name))
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in ("__spec__", "__loader__"):
             own_namespace(self)[name] = value
             return
-        if isinstance(value, Facade):
-            loader = _loader_of(value)
-            if loader.name == f"{_loader_of(self).name}.{name}":
-                return  # importlib binding a submodule: the generation has bound it already
-        record, module = target_of(self)
+        if isinstance(value, Facade) and loader_of(value).name == f"{loader_of(self).name}.{name}":
+            return  # importlib binding a submodule: the generation has bound it already
+        record, module = _target(self, sys._getframe(1))
         if record is None:
             own_namespace(self)[name] = value
         else:
             setattr(module, name, value)
 
     def __delattr__(self, name: str) -> None:
-        record, module = target_of(self)
+        record, module = _target(self, sys._getframe(1))
         if record is None:
             super().__delattr__(name)
         else:
             delattr(module, name)
 
     def __dir__(self) -> Iterable[str]:
-        record, module = target_of(self)
+        record, module = _target(self, sys._getframe(1))
         return sorted(own_namespace(self)) if record is None else dir(module)
 
     def __repr__(self) -> str:
-        loader = _loader_of(self)
+        loader = loader_of(self)
         return f"<module {loader.name!r} of lab {loader.lab.name!r}>"
 
 
 class _PackageView(dict[str, Any]):
     """The namespace of a package as the outside sees it, submodules as façades; writes go to the package."""
 
-    def __init__(self, record: ModuleRecord, package: GenerationPackage) -> None:
-        super().__init__({name: outside(value) for name, value in package.__dict__.items()})
+    def __init__(self, package: GenerationPackage, values: dict[str, Any]) -> None:
+        super().__init__({name: outside(value) for name, value in values.items()})
         self._package = package
+
+    @classmethod
+    def of(cls, package: GenerationPackage) -> dict[str, Any]:
+        """The package's own namespace where it binds no module of a lab, else a view."""
+        values = package.__dict__
+        plain = not any(
+            isinstance(value, ModuleType) and outside(value) is not value for value in values.copy().values()
+        )
+        return values if plain else cls(package, values)
 
     def __setitem__(self, name: str, value: Any) -> None:
         setattr(self._package, name, value)
@@ -84,47 +105,56 @@ class _PackageView(dict[str, Any]):
         super().__delitem__(name)
 
 
-def make_facade(loader: LabLoader, spec: importlib.machinery.ModuleSpec) -> Facade:
-    """A new façade for the module that the loader names."""
-    facade = Facade(loader.name)
+def make_facade(lab: Lab, source: Source) -> Facade:
+    """A new façade for a module."""
+    facade = Facade(source.name)
     own = own_namespace(facade)
-    own["__spec__"] = spec
-    own["__loader__"] = loader
-    own["__package__"] = loader.name if spec.submodule_search_locations is not None else loader.name.rpartition(".")[0]
-    if spec.submodule_search_locations is not None:
-        own["__path__"] = list(spec.submodule_search_locations)
-    if spec.has_location:
-        own["__file__"] = spec.origin
-        own["__cached__"] = spec.cached
+    own["__loader__"] = LabLoader(lab, source.name, source.path)
+    own["__package__"] = source.name if source.is_package else source.name.rpartition(".")[0]
+    if source.is_package:
+        own["__path__"] = [source.folder]
+    if source.kind != "namespace":
+        own["__file__"] = source.path
     return facade
 
 
-def _loader_of(facade: Facade) -> LabLoader:
-    return cast("LabLoader", own_namespace(facade)["__spec__"].loader)
+def loader_of(facade: Facade) -> LabLoader:
+    """The loader of a façade."""
+    return cast("LabLoader", own_namespace(facade)["__loader__"])
 
 
-def target_of(facade: Facade, *, load: bool = False) -> tuple[ModuleRecord | None, Any]:
-    """The record and the real module that a façade stands for, on this thread and now; (None, None) if none does.
+def _spec_of(facade: Facade) -> importlib.machinery.ModuleSpec | None:
+    own = own_namespace(facade)
+    spec: importlib.machinery.ModuleSpec | None = own.get("__spec__")
+    if spec is None:
+        loader = loader_of(facade)
+        source = loader.source()
+        if source is not None:
+            spec = own["__spec__"] = make_spec(loader, source)
+    return spec
+
+
+def _target(facade: Facade, frame: FrameType | None, *, load: bool = False) -> tuple[ModuleRecord | None, Any]:
+    """The record and the real module that a façade stands for where that frame asks; (None, None) if none does.
 
     With `load`, a module that the generation has but did not execute yet (an old task imported it first, and then
     came an edit) is executed.
     """
-    loader = _loader_of(facade)
-    lab = loader.lab
-    generation = lab.generation_here()
-    record = generation.records.get(loader.name)
-    if load and loader.name in generation.snapshot.sources and (record is None or record.state != "ready"):
+    loader = loader_of(facade)
+    name = loader.name
+    generation = generation_asked_for(loader.lab, frame)
+    record = generation.records.get(name)
+    if load and (record is None or record.state != "ready") and name in generation.snapshot.sources:
         # Another thread's first import is waited for, as plain Python does; this thread's own is seen half-made.
-        generation.load(loader.name)
-        record = generation.records.get(loader.name)
+        generation.load(name)
+        record = generation.records.get(name)
     return (None, None) if record is None else (record, generation.object_of(record))
 
 
 def outside(value: Any) -> Any:
     """A value as the outside may see it: a real lab module becomes its façade."""
     if isinstance(value, ModuleType) and not isinstance(value, Facade):
-        spec = own_namespace(value).get("__spec__")
-        record = getattr(getattr(spec, "loader", None), "record", None)
+        record = getattr(own_namespace(value).get("__loader__"), "record", None)
         if isinstance(record, ModuleRecord) and record.facade is not None:
             return record.facade
     return value

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 
-def reaching(targets: Iterable[str], edges: Mapping[str, Collection[str]]) -> set[str]:
-    """All names from which a target can be reached over the edges (dependant → what it needs), targets included."""
-    dependants: dict[str, list[str]] = {}
-    for dependant, needs in edges.items():
-        for need in needs:
-            dependants.setdefault(need, []).append(dependant)
+def reaching(targets: Iterable[str], dependants_of: Callable[[str], Iterable[str]]) -> set[str]:
+    """All names from which a target can be reached, targets included.
+
+    Args:
+        targets: where to begin.
+        dependants_of: the names that need a name.
+    """
     found = set(targets)
     open_ends = list(found)
     while open_ends:
-        for dependant in dependants.get(open_ends.pop(), ()):
+        for dependant in dependants_of(open_ends.pop()):
             if dependant not in found:
                 found.add(dependant)
                 open_ends.append(dependant)

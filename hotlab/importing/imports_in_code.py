@@ -28,38 +28,41 @@ class ImportStatement:
     taken: tuple[str, ...] | None
 
 
-def lazy_imports(code: CodeType) -> Iterator[ImportStatement]:
-    """The imports that stand inside functions of a module (at any depth)."""
-    for inner in _nested(code):
-        if inner.co_flags & inspect.CO_OPTIMIZED:
-            for each in _with_nested(inner):
-                yield from _imports_of(each)
-        else:  # a class body: its own imports run with the module
-            yield from lazy_imports(inner)
+@attrs.frozen
+class CodeFacts:
+    """What a module's code says of its imports without being run.
+
+    Attributes:
+        lazy: the imports that stand inside functions, at any depth.
+        names: every global and attribute name that the code mentions.
+    """
+
+    lazy: tuple[ImportStatement, ...]
+    names: frozenset[str]
+
+
+def facts_of(code: CodeType) -> CodeFacts:
+    """Read a module's code object and those nested in it, once."""
+    lazy: list[ImportStatement] = []
+    names: set[str] = set()
+    open_ends = [(code, False)]
+    while open_ends:
+        each, in_function = open_ends.pop()
+        names.update(each.co_names)
+        # A class body runs with the module: its own imports are not lazy, those of its methods are.
+        in_function = in_function or bool(each.co_flags & inspect.CO_OPTIMIZED)
+        if in_function:
+            lazy.extend(_imports_of(each))
+        open_ends.extend((inner, in_function) for inner in each.co_consts if isinstance(inner, CodeType))
+    return CodeFacts(tuple(lazy), frozenset(names))
 
 
 def all_imports(code: CodeType) -> Iterator[ImportStatement]:
     """Every import statement of a module, wherever it stands."""
-    for each in _with_nested(code):
-        yield from _imports_of(each)
-
-
-def names_used(code: CodeType) -> frozenset[str]:
-    """Every global and attribute name that a module's code mentions."""
-    names: set[str] = set()
-    for each in _with_nested(code):
-        names.update(each.co_names)
-    return frozenset(names)
-
-
-def _nested(code: CodeType) -> Iterator[CodeType]:
-    return (constant for constant in code.co_consts if isinstance(constant, CodeType))
-
-
-def _with_nested(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for inner in _nested(code):
-        yield from _with_nested(inner)
+    yield from _imports_of(code)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from all_imports(inner)
 
 
 def _imports_of(code: CodeType) -> Iterator[ImportStatement]:

@@ -1,35 +1,24 @@
-"""Enabled lab packages: ``enable``, ``disable``, ``current``, and :class:`Lab`, which holds the current generation."""
+"""An enabled lab package: :class:`Lab` holds the current generation and makes the next."""
 
 from __future__ import annotations
 
-import importlib.machinery
 import os
 import sys
 import threading
 import weakref
+from collections import deque
 from pathlib import Path
-from types import FrameType, ModuleType
-from typing import Any
+from types import FrameType
 
-from hotlab.importing import adopting, executing, reloading
-from hotlab.importing.binding import lab_builtins
-from hotlab.importing.errors import (
-    HotlabError,
-    LabNotEnabled,
-    LabNotFoundOnPath,
-    NotInLabCode,
-    ReloadInProgress,
-)
-from hotlab.importing.facades import Facade
-from hotlab.importing.generations import Generation, Registry
-from hotlab.importing.loaders import LabFinder, LabLoader
-from hotlab.importing.records import ModuleRecord, own_namespace, record_of_namespace
-from hotlab.importing.reloading import Plan
-from hotlab.importing.sources import DiskTree, SourceTree
-
-_labs: dict[str, Lab] = {}
-_labs_lock = threading.Lock()
-_finder = LabFinder(_labs)
+from hotlab.importing import adopting, executing, live_builtins, planning, reloading
+from hotlab.importing.asking import generation_asked_for
+from hotlab.importing.binding import bound_import
+from hotlab.importing.errors import HotlabError, ReloadInProgress
+from hotlab.importing.facades import Facade, loader_of, make_facade
+from hotlab.importing.generations import Generation
+from hotlab.importing.planning import Plan
+from hotlab.importing.records import ModuleRecord
+from hotlab.importing.sources import SourceTree, digest_of
 
 
 class Lab:
@@ -41,46 +30,105 @@ class Lab:
     Attributes:
         name: the import name of the package.
         root: the package's folder.
+        tree: where its code comes from.
         current: the current generation.
     """
 
     def __init__(self, name: str, root: Path, tree: SourceTree) -> None:
         self.name = name
         self.root = root
+        self.root_prefixes = tuple(path + os.sep for path in (os.path.abspath(root), os.path.realpath(root)))
         self.tree = tree
         self.enabled = True
         self.mutex = threading.RLock()
-        self.builtins = lab_builtins(self)
+        self.builtins = live_builtins.lab_builtins(bound_import(self))
+        # Which modules have ever needed a module: an index, checked against the records where it is followed.
+        self.dependants: dict[str, set[str]] = {}
+        # Modules that read data or list folders while imported; that hold packages; whose code is yet to be read.
+        self.reading: set[str] = set()
+        self.holding: set[str] = set()
+        self.unread: deque[ModuleRecord] = deque()
+        self.looked_at: Generation | None = None
         self._reload_lock = threading.Lock()
         self._reloader: int | None = None
-        self._alive: weakref.WeakSet[Generation] = weakref.WeakSet()
-        self.current = Generation(self, 0, tree.snapshot())
-        self._alive.add(self.current)
+        self._alive: dict[int, weakref.ref[Generation]] = {}
         self._last_number = 0
+        self.current = Generation(self, 0, tree.snapshot())
+        self.keep_track_of(self.current)
 
     def __repr__(self) -> str:
         return f"<Lab {self.name}, generation {self.current.number}>"
 
-    def generation_here(self) -> Generation:
-        """The generation this thread is making, if it executes a module of the lab, else the current one."""
-        return executing.innermost_of(self) or self.current
+    @property
+    def others_alive(self) -> bool:
+        """Whether there is any generation beside the current one: a staged one, or one that something still uses."""
+        return len(self._alive) > 1
 
     def generations_alive(self) -> list[Generation]:
         """The generations that something still uses, oldest first."""
-        return sorted(self._alive, key=lambda generation: generation.number)
+        alive = [reference() for reference in self._alive.copy().values()]
+        found = [generation for generation in alive if generation is not None and not generation.staged]
+        return sorted(found, key=lambda generation: generation.number)
+
+    def keep_track_of(self, generation: Generation) -> None:
+        """Count a generation among those alive, until it is collected."""
+        key, alive = id(generation), self._alive
+        alive[key] = weakref.ref(generation, lambda _gone: alive.pop(key, None))
+
+    def forget(self, staged: Generation) -> None:
+        """A staged generation was given up."""
+        self._alive.pop(id(staged), None)
+
+    def note_dependant(self, need: str, dependant: str) -> None:
+        """A module needs another."""
+        known = self.dependants.get(need)
+        if known is None:
+            known = self.dependants.setdefault(need, set())
+        known.add(dependant)
 
     def is_facade_of_record(self, facade: Facade) -> bool:
         """Whether a façade stands for a module that the current generation has executed."""
-        loader = own_namespace(facade)["__spec__"].loader
-        record = self.current.records.get(loader.name)
+        record = self.current.records.get(loader_of(facade).name)
         return record is not None and record.facade is facade
+
+    def facade_for(self, name: str, frame: FrameType) -> Facade | None:
+        """The façade of a module in the generation that a frame asks for; a new one where it was not imported yet."""
+        generation = generation_asked_for(self, frame)
+        record = generation.records.get(name)
+        if record is not None and isinstance(record.facade, Facade):
+            return record.facade
+        source = generation.snapshot.get(name)
+        return make_facade(self, source) if source is not None else None
+
+    def execute_again(self, record: ModuleRecord) -> None:
+        """``importlib.reload`` by hand, with plain Python's meaning: run the file's text in the module's namespace.
+
+        The generation keeps its sources: where the text differs from them, the next refresh takes it in as an edit.
+
+        Raises:
+            OSError: the file can't be read. Whatever compiling and running the text raises.
+        """
+        source = record.source
+        code = source.code()
+        if source.kind != "namespace":
+            text = Path(source.path).read_bytes()
+            if digest_of(text) != source.digest:
+                code = compile(text, source.path, "exec", dont_inherit=True)
+        executing.enter(record.home, record)
+        try:
+            exec(code, record.namespace)
+        finally:
+            executing.leave()
 
     def start_afresh(self) -> None:
         """The root is being imported for the first time (again): take the sources as they are now."""
         with self.mutex:
             if not self.current.staged:
-                self.current = Generation(self, self.current.number, self.tree.snapshot())
-                self._alive.add(self.current)
+                snapshot = self.tree.snapshot(self.current.snapshot)
+                if snapshot is self.current.snapshot and not self.current.records:
+                    return
+                self.current = Generation(self, self.current.number, snapshot)
+                self.keep_track_of(self.current)
 
     def pending(self) -> tuple[str, ...]:
         """Names of the modules whose source on disk differs from the current generation's."""
@@ -98,12 +146,12 @@ class Lab:
         with self._reloading():
             plan = self._make_plan()
             if plan is not None:
-                reloading.compile_changed(plan)
+                planning.compile_changed(plan)
             return plan
 
     def _make_plan(self) -> Plan | None:
         adopting.settle(self.current)
-        return reloading.make_plan(self.current, self.tree)
+        return planning.make_plan(self.current, self.tree)
 
     def stage(self, plan: Plan) -> Generation:
         """Execute the affected modules aside. Nobody sees them before :meth:`commit`.
@@ -119,13 +167,8 @@ class Lab:
     def commit(self, staged: Generation) -> Generation:
         """Make a staged generation the current one."""
         with self._reloading(), self.mutex:
-            before = self.current
-            reloading.carry_late_loads(before, staged)
-            staged.staged = False
             self._last_number = max(self._last_number, staged.number)
-            self._alive.add(staged)
-            self.current = staged
-            reloading.publish(staged, before)
+            reloading.commit(staged, self.current)
             return staged
 
     def discard(self, staged: Generation) -> None:
@@ -135,15 +178,20 @@ class Lab:
     def revert(self, generation: Generation) -> None:
         """Make an older generation, which the caller kept, the current one again."""
         with self._reloading(), self.mutex:
-            before = self.current
-            self.current = generation
-            reloading.publish(generation, before)
+            if generation is not self.current:
+                reloading.revert(generation, self.current)
 
     def refuse_from_within(self) -> None:
-        """Raise ReloadInProgress where the calling thread is executing a module of the lab for a reload."""
+        """Raise ReloadInProgress where a reload would wait for the caller: it is being imported for one."""
         top = executing.top()
-        if self._reloader == threading.get_ident() or (top is not None and top[0].lab is self):
-            where = f" (by {top[1].name})" if top is not None else ""
+        inside = self._reloader == threading.get_ident() or (top is not None and top[0].lab is self)
+        module = top[1].name if top is not None else None
+        if not inside and self.others_alive:
+            # Not the reloading thread, but one that a module which it executes has started, and may wait for.
+            asked = generation_asked_for(self, sys._getframe(1))
+            inside = asked.staged
+        if inside:
+            where = f" (by {module})" if module is not None else ""
             raise ReloadInProgress(
                 f"lab {self.name} was asked to reload by code that is being imported{where}: "
                 "ask from outside, or call hotlab.refresh(wait=False) once the import is over"
@@ -168,160 +216,3 @@ class _Turn:
     def __exit__(self, *exc: object) -> None:
         self._lab._reloader = None
         self._lab._reload_lock.release()
-
-
-def enable(package: str | None = None) -> Lab:
-    """Let hotlab track a lab package: from here on an edit can be taken in while the lab runs.
-
-    In the package's ``__init__.py``, first line: ``hotlab.enable()``. From outside, before or after the package is
-    imported: ``hotlab.enable("fake_lab")``. Calling it again is harmless.
-
-    Args:
-        package: import name of a top-level package; left out, the package whose ``__init__`` is calling.
-
-    Returns:
-        The lab.
-
-    Raises:
-        LabNotFoundOnPath: no such package can be found.
-        NotInLabCode: called without a name by code that is no package's.
-    """
-    if package is None:
-        caller = sys._getframe(1).f_globals
-        package = str(caller.get("__package__") or caller.get("__name__") or "").partition(".")[0]
-        if package in ("", "__main__"):
-            raise NotInLabCode(
-                "hotlab.enable() without a name belongs into the first line of a lab package's __init__.py; "
-                'from elsewhere name the package: hotlab.enable("my_lab")'
-            )
-    if "." in package:
-        raise LabNotFoundOnPath(f"{package!r} is no top-level package: enable {package.partition('.')[0]!r} instead")
-    with _labs_lock:
-        lab = _labs.get(package)
-        if lab is not None:
-            return lab
-        root = _find_root(package)
-        lab = Lab(package, root, DiskTree(package, root))
-        adopting.adopt_loaded(lab.current)
-        _labs[package] = lab
-        executing.watch_reads()
-        if _finder not in sys.meta_path:
-            sys.meta_path.insert(0, _finder)
-        return lab
-
-
-def _find_root(package: str) -> Path:
-    loaded = sys.modules.get(package)
-    spec: Any = getattr(loaded, "__spec__", None)
-    if spec is None:
-        try:
-            spec = importlib.machinery.PathFinder.find_spec(package)
-        except (ImportError, ValueError):
-            spec = None
-    if spec is not None and spec.submodule_search_locations:
-        return Path(os.path.abspath(next(iter(spec.submodule_search_locations))))
-    if spec is not None and spec.origin and spec.origin.endswith(".py"):
-        return Path(os.path.abspath(spec.origin))
-    raise LabNotFoundOnPath(
-        f"no package named {package!r} on sys.path: install it, run from the folder that holds it, or set PYTHONPATH"
-    )
-
-
-def disable(package: str) -> None:
-    """Stop tracking a lab package: the finder lets its names go and ``sys.modules`` holds plain modules again."""
-    with _labs_lock:
-        lab = _labs.pop(package, None)
-        if lab is None:
-            raise LabNotEnabled(f"lab {package!r} is not enabled")
-        lab.enabled = False
-        if not _labs and _finder in sys.meta_path:
-            sys.meta_path.remove(_finder)
-    adopting.settle(lab.current)
-    adopting.leave_plain(lab.current)
-
-
-def enabled_labs() -> dict[str, Lab]:
-    """The enabled labs by name."""
-    return dict(_labs)
-
-
-def get_lab(name: str | None = None) -> Lab:
-    """An enabled lab: by name, else the one whose code is calling, else the only one.
-
-    Raises:
-        LabNotEnabled: there is none, or several and no name was given.
-    """
-    if name is not None:
-        lab = _labs.get(name)
-        if lab is None:
-            known = f"; enabled: {', '.join(sorted(_labs))}" if _labs else ""
-            raise LabNotEnabled(f'lab {name!r} is not enabled: call hotlab.enable("{name}") first{known}')
-        return lab
-    record = _calling_record()
-    if record is not None and record.home.lab.enabled:
-        return record.home.lab
-    if len(_labs) == 1:
-        return next(iter(_labs.values()))
-    if not _labs:
-        raise LabNotEnabled("no lab is enabled: call hotlab.enable() in the lab's __init__.py")
-    raise LabNotEnabled(f"several labs are enabled ({', '.join(sorted(_labs))}): name the one you mean")
-
-
-def current(name: str | None = None) -> Generation:
-    """The current generation of a lab: the one that new work takes. Without a name as :func:`get_lab`."""
-    return get_lab(name).current
-
-
-def registering() -> Registry:
-    """The registry to which definitions made now belong: of the generation that this thread is making.
-
-    Raises:
-        NotInLabCode: the call comes from no lab module.
-    """
-    top = executing.top()
-    if top is not None:
-        return _RegistryFor(top[0], top[1])
-    record = _calling_record()
-    if record is None:
-        raise NotInLabCode(
-            "definitions (add_device, add_task, …) belong into modules of a lab package that called hotlab.enable()"
-        )
-    return _RegistryFor(record.home, record)
-
-
-class _RegistryFor(Registry):
-    """A generation's registry that knows the module it is being asked for."""
-
-    def __init__(self, generation: Generation, record: ModuleRecord) -> None:
-        super().__init__(generation)
-        self._record = record
-
-    def register(self, key: Any, value: object, module: str | None = None) -> None:
-        super().register(key, value, module or self._record.name)
-
-
-def generation_of(what: object) -> Generation | None:
-    """The newest generation that holds the module of some lab code: of a function, a class, a module or globals."""
-    if isinstance(what, Facade):
-        return own_loader(what).lab.current
-    if isinstance(what, ModuleType):
-        what = own_namespace(what)
-    namespace = getattr(what, "__globals__", what)
-    record = record_of_namespace(namespace)
-    return record.home if record is not None else None
-
-
-def own_loader(facade: Facade) -> LabLoader:
-    """The loader of a façade."""
-    loader: LabLoader = own_namespace(facade)["__spec__"].loader
-    return loader
-
-
-def _calling_record() -> ModuleRecord | None:
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        record = record_of_namespace(frame.f_globals)
-        if record is not None:
-            return record
-        frame = frame.f_back
-    return None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
-from hotlab.importing.facades import Facade, make_facade
+from hotlab.importing.asking import generation_asked_for
 
 if TYPE_CHECKING:
     from hotlab.importing.labs import Lab
@@ -23,33 +23,39 @@ class LabLoader(importlib.machinery.SourceFileLoader):
     Derived from ``SourceFileLoader`` for what else it offers: ``importlib.resources``, ``pkgutil.get_data``, inspect.
     """
 
-    def __init__(self, lab: Lab, name: str, path: str, record: ModuleRecord | None = None) -> None:
-        super().__init__(name, path)
+    lab: Lab
+    record: ModuleRecord | None
+
+    def __init__(self, lab: Lab, name: str, path: str) -> None:
+        self.name = name
+        self.path = path
         self.lab = lab
-        self.record = record
+        self.record = None
         self._created = False
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         """The façade of the module, which importlib puts into ``sys.modules``."""
         self._created = True
-        record = self.lab.generation_here().records.get(self.name)
-        if record is not None and record.facade is not None:
-            return record.facade
-        return make_facade(self, spec)
+        return self.lab.facade_for(self.name, sys._getframe(1))
 
     def exec_module(self, module: ModuleType) -> None:
-        """Make sure that the real module is executed in the generation that this thread sees."""
-        generation = self.lab.generation_here()
+        """Make sure that the real module is executed in the generation that is asked for."""
+        generation = generation_asked_for(self.lab, sys._getframe(1))
         if self._created:
             self._created = False
             generation.load(self.name)
-        else:  # importlib.reload by hand: plain Python's meaning, in the module's own namespace
+        else:  # importlib.reload by hand
             generation.load(self.name)
-            record = generation.records[self.name]
-            exec(record.source.code(), record.namespace)
+            self.lab.execute_again(generation.records[self.name])
+
+    def source(self) -> Source | None:
+        """The source of the real module, or of the façade's module in the generation that is asked for."""
+        if self.record is not None:
+            return self.record.source
+        return generation_asked_for(self.lab, sys._getframe(1)).snapshot.get(self.name)
 
     def _source(self) -> Source:
-        source = self.record.source if self.record is not None else self.lab.current.snapshot.get(self.name)
+        source = self.source()
         if source is None:
             raise ImportError(
                 f"{self.name!r} is not part of the current generation of {self.lab.name}",
@@ -85,9 +91,9 @@ class LabFinder:
             return None
         if fullname == lab.name and fullname not in sys.modules:
             lab.start_afresh()
-        source = lab.generation_here().snapshot.get(fullname)
+        source = generation_asked_for(lab, sys._getframe(1)).snapshot.get(fullname)
         if source is not None:
-            return None if source.kind == "extension" else facade_spec(lab, source)
+            return None if source.kind == "extension" else make_spec(LabLoader(lab, fullname, source.path), source)
         if importlib.machinery.PathFinder.find_spec(fullname, path) is not None:
             raise ModuleNotFoundError(
                 f"No module named {fullname!r} in generation {lab.current.number} of {lab.name}: "
@@ -98,11 +104,6 @@ class LabFinder:
 
     def invalidate_caches(self) -> None:
         """Nothing is cached here: the sources of a generation don't change."""
-
-
-def facade_spec(lab: Lab, source: Source) -> importlib.machinery.ModuleSpec:
-    """The spec of a module's façade."""
-    return make_spec(LabLoader(lab, source.name, source.path), source)
 
 
 def make_spec(loader: LabLoader, source: Source) -> importlib.machinery.ModuleSpec:
@@ -118,6 +119,3 @@ def make_spec(loader: LabLoader, source: Source) -> importlib.machinery.ModuleSp
     if source.kind != "namespace":
         spec.has_location = True
     return spec
-
-
-__all__ = ["Facade", "LabFinder", "LabLoader", "facade_spec", "make_spec"]

@@ -20,6 +20,7 @@ from hotlab.importing.locks import ModuleLock, module_lock
 
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
+    from hotlab.importing.labs import Lab
     from hotlab.importing.sources import Source
 
 _module_members: Any = vars(ModuleType)
@@ -41,47 +42,62 @@ class Entry:
 class ModuleRecord:
     """One execution of one module.
 
-    `home` is the newest generation that holds this very record: the one in which imports of its code resolve.
-    `needs` are the names of lab modules it imports, eagerly as seen or lazily as read off its code, whether they
-    exist or not. `held` are packages it has as objects, through which it may reach their submodules.
+    Attributes:
+        born: number of the generation that executed it.
+        pinned: the generation in which its code imports where that is not the current one: the newest that holds this
+            very record once another has taken its place, a staged one, an old one that executed it late.
+        needs: names of the lab modules that its code has imported, whether they exist or not.
+        lazy: those that it may import later, read off its code; filled in by ``dependencies.note_lazy``.
+        held: packages that it has as objects, through which it may reach their submodules.
+        lock: held while it is executed; None once it is ready.
     """
 
     name: str
     source: Source
-    home: Generation
+    lab: Lab
     spec: importlib.machinery.ModuleSpec
     body: ModuleType
+    namespace: dict[str, Any] = attrs.field(repr=False)
+    born: int
+    pinned: Generation | None
+    has_view: bool
     state: Literal["new", "executing", "ready"] = "new"
-    lock: ModuleLock = attrs.field(init=False)
+    lock: ModuleLock | None = None
     needs: set[str] = attrs.field(factory=set)
-    lazy: set[str] = attrs.field(factory=set)
+    lazy: frozenset[str] = frozenset()
     held: set[str] = attrs.field(factory=set)
-    names: frozenset[str] = frozenset()
-    reads: dict[str, str | None] = attrs.field(factory=dict)
-    listings: dict[str, str | None] = attrs.field(factory=dict)
-    entries: list[Entry] = attrs.field(factory=list)
+    reads: dict[str, str | None] | None = None
+    listings: dict[str, str | None] | None = None
+    entries: list[Entry] | None = None
     facade: ModuleType | None = None
     replacement: Any = None
     importlib_shim: ModuleType | None = None
     adopted: bool = False
+    guarded: bool = False
     place: int = attrs.field(factory=lambda: next(_counter))
 
-    def __attrs_post_init__(self) -> None:
+    @property
+    def home(self) -> Generation:
+        """The newest generation that holds this very record: the one in which imports of its code resolve."""
+        return self.pinned or self.lab.current
+
+    def new_lock(self) -> None:
+        """Give it the lock that is held while it is executed."""
         self.lock = module_lock(f"hotlab:{self.name}")
 
-    @property
-    def namespace(self) -> dict[str, Any]:
-        """The globals of the module's code."""
-        return own_namespace(self.body)
+    def needs_any(self, names: set[str]) -> bool:
+        """Whether it needs one of these modules, eagerly or lazily."""
+        return not (self.needs.isdisjoint(names) and self.lazy.isdisjoint(names))
 
-    @property
-    def has_view(self) -> bool:
-        """Whether code sees it through an object per generation: a package, or a module whose object is a façade."""
-        return self.source.is_package or self.adopted
-
-    def all_needs(self) -> set[str]:
+    def all_needs(self) -> frozenset[str]:
         """Eager and lazy needs together."""
-        return self.needs | self.lazy
+        return self.lazy.union(self.needs.copy())
+
+    def note_need(self, name: str) -> None:
+        """Its code imports a lab module."""
+        if name not in self.needs:
+            self.needs.add(name)
+            self.lab.note_dependant(name, self.name)
 
 
 class GenerationPackage(ModuleType):
@@ -91,24 +107,27 @@ class GenerationPackage(ModuleType):
     function that ``from .oven import oven`` put there) hides the submodule.
     """
 
-    def __init__(self, record: ModuleRecord) -> None:
+    def __init__(self, record: ModuleRecord, children: dict[str, Any]) -> None:
         super().__init__(record.name)
         own = own_namespace(self)
-        for name in ("__spec__", "__loader__", "__package__", "__path__", "__file__"):
-            if name in record.namespace:
-                own[name] = record.namespace[name]
-        children: dict[str, Any] = {}
+        namespace = record.namespace
+        for name in _SHOWN:
+            if name in namespace:
+                own[name] = namespace[name]
         own[_CHILDREN] = children
         # Module objects call an own `__getattr__` for what they don't hold: faster than a method of the class.
-        own["__getattr__"] = _lookup_in(record, children)
+        own["__getattr__"] = _lookup_in(record.name, namespace, children)
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        record, children = record_of(self), children_of(self)
-        values = record.namespace.copy()
-        gone = [name for name, value in values.items() if is_submodule(value, record.name, name)]
-        for name in gone:
-            del values[name]
+        name, children = own_namespace(self)["__name__"], children_of(self)
+        namespace = record_of(self).namespace
+        bound = {key: value for key, value in namespace.copy().items() if is_submodule(value, name, key)}
+        if all(children.get(key) is value for key, value in bound.items()) and all(
+            key in namespace for key in children
+        ):
+            return namespace
+        values = {key: value for key, value in namespace.copy().items() if key not in bound}
         return {**children, **values}
 
     @property
@@ -131,7 +150,11 @@ class GenerationPackage(ModuleType):
             raise AttributeError(f"module {record_of(self).name!r} has no attribute {name!r}")
 
     def __dir__(self) -> list[str]:
-        return sorted(self.__dict__)
+        own: Callable[[], list[str]] | None = record_of(self).namespace.get("__dir__")
+        return list(own()) if own is not None else sorted(self.__dict__)
+
+
+_SHOWN = ("__spec__", "__loader__", "__package__", "__path__", "__file__")
 
 
 def children_of(package: ModuleType) -> dict[str, Any]:
@@ -145,9 +168,7 @@ def is_submodule(value: Any, package: str, name: str) -> bool:
     return isinstance(value, ModuleType) and own_namespace(value).get("__name__") == f"{package}.{name}"
 
 
-def _lookup_in(record: ModuleRecord, children: dict[str, Any]) -> Callable[[str], Any]:
-    namespace = record.namespace
-
+def _lookup_in(package: str, namespace: dict[str, Any], children: dict[str, Any]) -> Callable[[str], Any]:
     def lookup(name: str) -> Any:
         try:
             value = namespace[name]
@@ -155,14 +176,14 @@ def _lookup_in(record: ModuleRecord, children: dict[str, Any]) -> Callable[[str]
             if name in children:
                 return children[name]
         else:
-            if not is_submodule(value, record.name, name):
+            if not isinstance(value, ModuleType) or not is_submodule(value, package, name):
                 return value
             if name in children:
                 return children[name]
         fallback = namespace.get("__getattr__")
         if fallback is not None:
             return fallback(name)
-        raise AttributeError(f"module {record.name!r} has no attribute {name!r}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return lookup
 
@@ -179,4 +200,4 @@ def record_of_namespace(namespace: Any) -> ModuleRecord | None:
         record = namespace["__loader__"].record
     except (KeyError, TypeError, AttributeError):
         return None
-    return record if isinstance(record, ModuleRecord) else None
+    return record if type(record) is ModuleRecord else None

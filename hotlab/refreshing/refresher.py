@@ -14,8 +14,7 @@ from collections.abc import Callable
 import attrs
 import pluggy
 
-from hotlab.importing import Generation, Lab, ReloadInProgress, ReloadRefused
-from hotlab.importing.reloading import Plan
+from hotlab.importing import Generation, Lab, Plan, ReloadInProgress, ReloadRefused
 from hotlab.refreshing.limits import RefreshLimits
 from hotlab.refreshing.participants import Participant
 from hotlab.refreshing.plugins import new_plugin_manager

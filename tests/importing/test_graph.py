@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotlab.importing.graph import in_order, reaching
-from hotlab.importing.imports_in_code import ImportStatement, all_imports, lazy_imports, names_used
+from hotlab.importing.imports_in_code import ImportStatement, all_imports, facts_of
 
 NAMES = [f"m{number}" for number in range(7)]
 EDGES = st.dictionaries(st.sampled_from(NAMES), st.sets(st.sampled_from([*NAMES, "missing"])))
@@ -26,7 +26,7 @@ def closure(edges: dict[str, set[str]], start: str) -> set[str]:
 def test_reaching_is_the_transitive_closure(edges: dict[str, set[str]], targets: set[str]) -> None:
     """A name is affected exactly if some target lies in its closure."""
     want = {name for name in {*NAMES, *targets} if closure(edges, name) & targets}
-    assert reaching(targets, edges) == want
+    assert reaching(targets, lambda name: [each for each, needs in edges.items() if name in needs]) == want
 
 
 @given(EDGES, st.permutations(NAMES))
@@ -53,14 +53,14 @@ def test_imports_are_read_off_code() -> None:
         "def f():\n    class L:\n        import i.j as k\n    def n():\n        from l import m\n"
     )
     code = compile(text, "x", "exec")
-    lazy = {(each.name, each.level, each.taken) for each in lazy_imports(code)}
+    lazy = {(each.name, each.level, each.taken) for each in facts_of(code).lazy}
     assert lazy == {("f", 2, ("g", "h")), ("i.j", 0, None), ("l", 0, ("m",))}
     assert ImportStatement("d", 1, ("e",)) in set(all_imports(code))
-    assert {"a.b", "c", "e", "g"} <= names_used(code)
+    assert {"a.b", "c", "e", "g"} <= facts_of(code).names
 
 
 def test_an_import_behind_many_constants_is_found() -> None:
     """Arguments beyond one byte (EXTENDED_ARG) are decoded."""
     body = "\n".join(f"    x{number} = {number}.5" for number in range(600))
     code = compile(f"def f():\n{body}\n    from .late import thing\n", "x", "exec")
-    assert [each.name for each in lazy_imports(code)] == ["late"]
+    assert [each.name for each in facts_of(code).lazy] == ["late"]

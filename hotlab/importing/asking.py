@@ -1,0 +1,54 @@
+"""Whose generation is asked for: found on the calling stack, so that libraries that look a lab module up by name
+(typing, dataclasses, pickle, pkgutil) on behalf of old code find that code's own generation.
+
+A frame of lab code says a range of generations: from the one that executed its module to the newest that shares it.
+The nearest frame that leaves just one decides; a module shared by several leaves it to the frames above; where none
+decides, it is the current generation.
+"""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from hotlab.importing.records import ModuleRecord, record_of_namespace
+
+if TYPE_CHECKING:
+    from hotlab.importing.generations import Generation
+    from hotlab.importing.labs import Lab
+
+
+def generation_asked_for(lab: Lab, frame: FrameType | None) -> Generation:
+    """The generation of the lab code that is running in a frame or called it."""
+    current = lab.current
+    if not lab.others_alive:
+        return current
+    builtins = lab.builtins
+    newest, oldest = current, 0
+    while frame is not None:
+        namespace = frame.f_globals
+        # Cheaper than looking for a record in each frame: all modules of a lab have this one dict.
+        if namespace.get("__builtins__") is builtins:
+            record = record_of_namespace(namespace)
+            if record is not None:
+                home = record.pinned or current
+                if home.staged or home.number < oldest or record.born > newest.number:
+                    return home if home.staged else newest
+                if home.number < newest.number:
+                    newest = home
+                oldest = max(oldest, record.born)
+                if oldest == newest.number:
+                    return newest
+        frame = frame.f_back
+    return newest
+
+
+def lab_record_of(lab: Lab, frame: FrameType | None) -> ModuleRecord | None:
+    """The record of the nearest lab code that is running in a frame or called it."""
+    while frame is not None:
+        if frame.f_globals.get("__builtins__") is lab.builtins:
+            record = record_of_namespace(frame.f_globals)
+            if record is not None:
+                return record
+        frame = frame.f_back
+    return None

@@ -1,0 +1,110 @@
+"""Lab code's builtins: a copy of Python's own with the import bound, kept in line with changes of the originals.
+
+CPython looks builtins up in a plain dict, and only a plain dict is fast, so a lab has one of its own. While a lab is
+enabled, the ``builtins`` module is of a class that passes on each assignment (``mock.patch("builtins.open")``) and
+each write through its ``__dict__`` (``gettext.install``) to the labs' dicts. Reading builtins, by anyone, is as before.
+"""
+
+from __future__ import annotations
+
+import builtins
+import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+_lock = threading.Lock()
+_copies: list[dict[str, Any]] = []
+_real: dict[str, Any] = vars(builtins)
+_BOUND = "__import__"
+_missing = object()
+
+
+class LiveBuiltins(ModuleType):
+    """The class of the ``builtins`` module while a lab is enabled."""
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        return _Written(_real)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        _pass_on(name)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        _pass_on(name)
+
+
+class _Written(dict[str, Any]):
+    """What ``vars(builtins)`` gives: a copy whose writes go to the real thing as well."""
+
+    def __setitem__(self, name: str, value: object) -> None:
+        super().__setitem__(name, value)
+        _real[name] = value
+        _pass_on(name)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        _real.pop(name, None)
+        _pass_on(name)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """As of a dict."""
+        for name, value in dict(*args, **kwargs).items():
+            self[name] = value
+
+    def __ior__(self, other: Any) -> _Written:  # type: ignore[override,misc]
+        self.update(other)
+        return self
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """As of a dict."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """As of a dict."""
+        value = super().pop(name, *default)
+        _real.pop(name, None)
+        _pass_on(name)
+        return value
+
+
+def _pass_on(name: str) -> None:
+    if name == _BOUND or name.startswith("__hotlab"):
+        return
+    value = _real.get(name, _missing)
+    for copy in _copies:
+        if value is _missing:
+            copy.pop(name, None)
+        else:
+            copy[name] = value
+
+
+def lab_builtins(bound_import: Callable[..., Any]) -> dict[str, Any]:
+    """The ``__builtins__`` of a lab's modules."""
+    table = dict(_real)
+    table[_BOUND] = bound_import
+    return table
+
+
+def keep_in_line(table: dict[str, Any]) -> None:
+    """From here on changes of Python's builtins reach this table."""
+    with _lock:
+        for name, value in _real.items():
+            if name != _BOUND:
+                table[name] = value
+        if not any(copy is table for copy in _copies):
+            _copies.append(table)
+        if type(builtins) is ModuleType:
+            builtins.__class__ = LiveBuiltins
+
+
+def let_go(table: dict[str, Any]) -> None:
+    """Changes need not reach this table any more."""
+    with _lock:
+        _copies[:] = [copy for copy in _copies if copy is not table]
+        if not _copies and type(builtins) is LiveBuiltins:
+            ModuleType.__setattr__(builtins, "__class__", ModuleType)

@@ -1,0 +1,194 @@
+"""What an edit comes to: which modules changed, which are affected, in which order they run.
+
+Nothing here touches what other threads see, and the work grows with the edit, not with the lab: who depends on whom
+is an index that grows as imports run, and is checked where it is followed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import attrs
+
+from hotlab.importing import executing
+from hotlab.importing.dependencies import note_lazy
+from hotlab.importing.errors import HotlabError, ReloadRefused
+from hotlab.importing.generations import Generation
+from hotlab.importing.graph import in_order, reaching
+from hotlab.importing.records import ModuleRecord
+from hotlab.importing.sources import Snapshot, Source, SourceTree
+from hotlab.importing.tracebacks import describe_fault
+
+
+@attrs.frozen(eq=False)
+class Plan:
+    """What an edit comes to.
+
+    Attributes:
+        base: the generation it was made for.
+        snapshot: the sources of the generation to be.
+        changed: names of modules that were added, removed or edited, or that depend on data that was.
+        affected: names of executed modules that must be executed again, dependencies first.
+        not_reloadable: what the edit touches and can't be reloaded, with what to do.
+    """
+
+    base: Generation
+    snapshot: Snapshot
+    changed: tuple[str, ...]
+    affected: tuple[str, ...]
+    not_reloadable: tuple[str, ...] = ()
+
+
+def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
+    """Compare the tree with a generation; None where their contents are the same."""
+    if tree.quiet() and base.lab.looked_at is base:
+        return None
+    snapshot = _look(base, tree)
+    read_code(base)
+    stale, data = _stale_data(base)
+    edited = different(base.snapshot, snapshot)
+    if not edited and not stale:
+        base.lab.looked_at = base
+        return None
+    old, new = base.snapshot.sources, snapshot.sources
+    extensions = {name for name in edited if (new.get(name) or old[name]).kind == "extension" and name in base.ready}
+    changed = edited | stale
+    added = {name for name in edited if name not in old}
+    affected = affected_by(base, (changed - extensions) | _reaching_added(base, added))
+    records = base.records
+    places = sorted(affected, key=lambda name: records[name].place)
+    ordered = in_order(places, {name: records[name].needs.copy() for name in affected})
+    notes = tuple(f"{name} is an extension module: restart the lab to take it in" for name in sorted(extensions))
+    if data:
+        snapshot = snapshot.with_data({**base.snapshot.data, **_relative(data, base)})
+    elif base.snapshot.data:
+        snapshot = snapshot.with_data(base.snapshot.data)
+    return Plan(base, snapshot, tuple(sorted(changed)), tuple(ordered), notes)
+
+
+def _look(base: Generation, tree: SourceTree) -> Snapshot:
+    try:
+        return tree.snapshot(base.snapshot)
+    except OSError as error:
+        raise ReloadRefused(f"a file of lab {base.lab.name} can't be read: {error}", cause=error) from error
+
+
+def different(old: Snapshot, new: Snapshot) -> set[str]:
+    """Names of the modules whose contents, or whose very presence, two snapshots disagree on."""
+    if old is new or old.sources is new.sources:
+        return set()
+    before, after = old.sources, new.sources
+    found = {name for name, source in after.items() if before.get(name) is not source}
+    if found:
+        found = {name for name in found if not same_content(before.get(name), after.get(name))}
+    if old.layout is not new.layout:
+        found.update(name for name in before if name not in after)
+    return found
+
+
+def same_content(old: Source | None, new: Source | None) -> bool:
+    """Whether two sources of a name are the same in all that a module can tell."""
+    if old is None or new is None:
+        return old is new
+    return (old.digest, old.kind, old.path) == (new.digest, new.kind, new.path)
+
+
+def read_code(generation: Generation) -> None:
+    """Read the lazy imports off the modules of a lab that were executed since it was done last."""
+    lab = generation.lab
+    while lab.unread:
+        record = lab.unread.popleft()
+        if record.source.kind != "extension":
+            try:
+                note_lazy(record, record.home.snapshot)
+            except (SyntaxError, ValueError):
+                continue  # of an adopted module, edited since: its next plan says so
+        if record.reads or record.listings:
+            lab.reading.add(record.name)
+        if record.held or record.source.is_package:
+            lab.holding.add(record.name)
+
+
+def _stale_data(base: Generation) -> tuple[set[str], dict[str, str | None]]:
+    """The modules that read data files or list folders which differ now, and the digests of all such data."""
+    stale: set[str] = set()
+    files: dict[str, str | None] = {}
+    folders: dict[str, str | None] = {}
+    for name in base.lab.reading:
+        record = base.records.get(name)
+        if record is None or record.state != "ready":
+            continue
+        for path, digest in (record.reads or {}).copy().items():
+            if path not in files:
+                files[path] = executing.file_digest(path)
+            if files[path] != digest:
+                stale.add(name)
+        for path, digest in (record.listings or {}).copy().items():
+            if path not in folders:
+                folders[path] = executing.listing_digest(path)
+            if folders[path] != digest:
+                stale.add(name)
+    return stale, files
+
+
+def _relative(data: dict[str, str | None], base: Generation) -> dict[str, str | None]:
+    """Data files by their path in the package: a digest must not depend on where the lab lies."""
+    return {os.path.relpath(path, base.lab.root).replace(os.sep, "/"): digest for path, digest in data.items()}
+
+
+def dependants_of(base: Generation, name: str) -> list[str]:
+    """The executed modules of a generation that need a module, eagerly or lazily."""
+    found = []
+    records = base.records
+    for dependant in base.lab.dependants.get(name, frozenset()).copy():
+        record = records.get(dependant)
+        # The index keeps what was true of an earlier execution: the record says what is.
+        if record is not None and record.state == "ready" and (name in record.needs or name in record.lazy):
+            found.append(dependant)
+    return found
+
+
+def affected_by(base: Generation, targets: Iterable[str]) -> set[str]:
+    """The executed modules from which a target can be reached over their needs, targets included."""
+    found = reaching(targets, lambda name: dependants_of(base, name))
+    return {name for name in found if name in base.ready and base.records[name].source.kind != "extension"}
+
+
+def _reaching_added(base: Generation, added: set[str]) -> set[str]:
+    """Modules whose code mentions a new module as an attribute of a package that they hold."""
+    found = set()
+    for child in added:
+        package, _, name = child.rpartition(".")
+        for holder in base.lab.holding:
+            record = base.records.get(holder)
+            if record is not None and (package in record.held or record.name == package) and _mentions(record, name):
+                found.add(holder)
+    return found
+
+
+def _mentions(record: ModuleRecord, name: str) -> bool:
+    try:
+        return name in record.source.facts().names
+    except (SyntaxError, ValueError):
+        return False
+
+
+def compile_changed(plan: Plan) -> None:
+    """Compile every changed module that some module of the lab needs; a faulty file that nobody needs is no fault."""
+    affected, base = set(plan.affected), plan.base
+    for name in plan.changed:
+        source = plan.snapshot.get(name)
+        if source is None or source.kind == "extension":
+            continue
+        if name in affected or dependants_of(base, name):
+            try:
+                source.code()
+            except Exception as error:
+                raise refusal(plan, name, error) from error
+
+
+def refusal(plan: Plan, name: str, error: BaseException) -> ReloadRefused:
+    """What is told where an edit can't become a generation."""
+    text = str(error) if isinstance(error, HotlabError) else describe_fault(error, plan.base.lab.root)
+    return ReloadRefused(text, module=name or None, changed=plan.changed, cause=error)

@@ -1,0 +1,119 @@
+"""What becomes of code when another takes its place: its text stays findable, its instances say where they belong.
+
+Code objects name a file, and the file holds another text by now. So old code gets a file name of its own, which
+tracebacks and ``inspect`` look up in ``linecache``, and current code always has the real one, for debuggers and
+coverage. An instance of a class that is not current can't be pickled by outside code: it would be read back as an
+instance of another class, without a word.
+"""
+
+from __future__ import annotations
+
+import linecache
+import pickle
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from importlib.util import decode_source
+from typing import TYPE_CHECKING, Any
+
+from hotlab.importing.asking import generation_asked_for
+from hotlab.importing.records import ModuleRecord
+from hotlab.importing.sources import Source
+
+if TYPE_CHECKING:
+    from hotlab.importing.generations import Generation
+
+_GUARD = "__hotlab_guard__"
+
+
+def swap(before: Generation, now: Generation, replaced: Iterable[str], changed: Iterable[str]) -> None:
+    """Retire what a generation does not share with the one that is current now, and bring back what that one has."""
+    for name in changed:
+        old, new = before.snapshot.get(name), now.snapshot.get(name)
+        if old is new:
+            continue
+        if old is not None and old.kind != "extension":
+            _retire_text(old)
+        if new is not None and new.retired:
+            new.set_retired(False)
+    for name in replaced:
+        old_record, new_record = before.records.get(name), now.records.get(name)
+        if old_record is new_record:
+            continue
+        if old_record is not None:
+            _guard_classes(old_record)
+        if new_record is not None and new_record.guarded:
+            _unguard_classes(new_record)
+
+
+def _retire_text(source: Source) -> None:
+    source.set_retired(True)
+    name = source.shown_path
+
+    def forget(_gone: object) -> None:
+        linecache.cache.pop(name, None)
+
+    kept = weakref.ref(source, forget)
+
+    def text() -> str | None:
+        alive = kept()
+        return None if alive is None else decode_source(alive.text)
+
+    # An entry of one function is what linecache calls lazy: it is asked when a line is wanted, and never found stale.
+    linecache.cache[name] = (text,)
+
+
+def _classes_in(record: ModuleRecord) -> Iterator[type]:
+    """The classes that a module defines, nested ones included."""
+    open_ends = [value for value in list(record.namespace.values()) if issubclass(type(value), type)]
+    seen: set[int] = set()
+    while open_ends:
+        cls = open_ends.pop()
+        if id(cls) in seen or cls.__dict__.get("__module__") != record.name:
+            continue
+        seen.add(id(cls))
+        yield cls
+        open_ends.extend(value for value in list(cls.__dict__.values()) if issubclass(type(value), type))
+
+
+def _guard_classes(record: ModuleRecord) -> None:
+    record.guarded = True
+    for cls in _classes_in(record):
+        own = cls.__dict__.get("__reduce_ex__")
+        if not hasattr(own, _GUARD):
+            try:
+                # type's own: a metaclass may have other ideas of setting an attribute, and this is no place to run it.
+                type.__setattr__(cls, "__reduce_ex__", _guarded_reduce(record, cls, own))
+            except TypeError:
+                continue  # an immutable type
+
+
+def _unguard_classes(record: ModuleRecord) -> None:
+    record.guarded = False
+    for cls in _classes_in(record):
+        guard: Any = cls.__dict__.get("__reduce_ex__")
+        if hasattr(guard, _GUARD):
+            if guard.__hotlab_guard__ is None:
+                type.__delattr__(cls, "__reduce_ex__")
+            else:
+                type.__setattr__(cls, "__reduce_ex__", guard.__hotlab_guard__)
+
+
+def _guarded_reduce(record: ModuleRecord, cls: type, own: Any) -> Callable[[Any, Any], Any]:
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        frame = sys._getframe(1)
+        if frame.f_globals.get("__name__") != "copy":
+            asked = generation_asked_for(record.lab, frame)
+            if asked.records.get(record.name) is not record:
+                raise pickle.PicklingError(
+                    f"an instance of {cls.__module__}.{cls.__qualname__} of generation {record.home.number} can't be "
+                    f"pickled by code of generation {asked.number} of {record.lab.name}, where that name is another "
+                    "class: hand over plain data, or pickle it in the code that made it"
+                )
+        if own is not None:
+            return own.__get__(self, type(self))(protocol)
+        above: Any = super(cls, self)
+        return above.__reduce_ex__(protocol)
+
+    setattr(__reduce_ex__, _GUARD, own)
+    return __reduce_ex__
