@@ -8,6 +8,7 @@ that gives façades, hence the current generation.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ def _adopt(generation: Generation, name: str, module: ModuleType) -> None:
     namespace["__builtins__"] = generation.lab.builtins
     record = ModuleRecord(
         name, source, generation.lab, spec, module, namespace, generation.number, None,
-        has_view=True, state="ready", facade=module, adopted=True,
+        True, get_ident(), state="ready", facade=module, adopted=True,
     )  # fmt: skip
     loader.record = record
     module.__class__ = Facade
@@ -54,6 +55,7 @@ def _adopt(generation: Generation, name: str, module: ModuleType) -> None:
     generation.ready[name] = generation.object_of(record)
     generation.executed.append(name)
     generation.lab.unread.append(record)
+    generation.lab.adopted.append(name)
 
 
 def _note_needs(record: ModuleRecord, generation: Generation) -> None:
@@ -85,8 +87,9 @@ def settle(generation: Generation) -> None:
 
     Called before a reload, after which a façade would show them the next generation.
     """
-    for record in list(generation.records.values()):
-        if not record.adopted or getattr(record.spec, "_initializing", False):
+    for name in generation.lab.adopted:
+        record = generation.records.get(name)
+        if record is None or not record.adopted or getattr(record.spec, "_initializing", False):
             continue
         namespace = record.namespace
         for name, value in list(namespace.items()):

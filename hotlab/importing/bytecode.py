@@ -37,10 +37,16 @@ def load_code(text: bytes, path: str) -> CodeType:
             if code.co_filename != path:
                 rename(code, path)
             return code
-    made: CodeType = compile(text, path, "exec", dont_inherit=True)
+    made = compile_code(text, path)
     if cached is not None and not sys.dont_write_bytecode:
         _write(cached, header + marshal.dumps(made))
     return made
+
+
+def compile_code(text: bytes, path: str) -> CodeType:
+    """The code object for a text, with no look at the cache. Raises as :func:`load_code`."""
+    code: CodeType = compile(text, path, "exec", dont_inherit=True)
+    return code
 
 
 def rename(code: CodeType, path: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hotlab.importing.binding import absolute_name
 from hotlab.importing.imports_in_code import ImportStatement, all_imports
 from hotlab.importing.records import GenerationPackage, ModuleRecord, is_submodule
-from hotlab.importing.sources import Snapshot
+from hotlab.importing.sources import LazyNeeds, Snapshot
 
 
 def note_lazy(record: ModuleRecord, snapshot: Snapshot) -> None:
@@ -16,16 +16,18 @@ def note_lazy(record: ModuleRecord, snapshot: Snapshot) -> None:
     Raises:
         SyntaxError, ValueError: the source of an adopted module is faulty by now.
     """
-    found = set(_named(record, record.source.facts().lazy, snapshot))
-    record.held.update(
-        value.__name__
-        for key, value in list(record.namespace.items())
-        if isinstance(value, GenerationPackage) and not is_submodule(value, record.name, key)
-    )
-    found |= _reached_through_packages(record, snapshot)
-    record.lazy = frozenset(found)
-    for name in found:
-        record.lab.note_dependant(name, record.name)
+    packages = [item for item in list(record.namespace.items()) if type(item[1]) is GenerationPackage]
+    record.held.update(value.__name__ for key, value in packages if not is_submodule(value, record.name, key))
+    source, held = record.source, frozenset(record.held)
+    last = source.lazy_needs
+    if last is None or last.layout is not snapshot.layout or last.held != held:
+        found = set(_named(record, source.facts().lazy, snapshot))
+        found |= _reached_through_packages(record, snapshot)
+        last = source.lazy_needs = LazyNeeds(snapshot.layout, held, frozenset(found), frozenset(record.held))
+        for name in found:
+            record.lab.note_dependant(name, record.name)
+    record.lazy = last.needs
+    record.held |= last.held_after
 
 
 def note_all(record: ModuleRecord, snapshot: Snapshot) -> None:

@@ -101,13 +101,19 @@ class DiskTree:
         if known is not None and _same(sources, known.sources):
             last = known
         elif last is None or sources is not last.sources:
-            same_names = last is not None and sources.keys() == last.sources.keys()
-            last = Snapshot(sources, last.layout if last is not None and same_names else Layout(sources))
+            last = Snapshot(sources, self._layout_of(sources, last))
         self._last = last
         # A young file may change once more without an event of its own: nobody can vouch for it.
         settled = epoch is not None and all(file.trusted for file in self._files.values())
         self._epoch_seen = epoch if settled else None
         return last
+
+    @staticmethod
+    def _layout_of(sources: Mapping[str, Source], last: Snapshot | None) -> Layout:
+        if last is None or sources.keys() != last.sources.keys():
+            return Layout(sources)
+        same_kinds = all(source.is_package == last.sources[name].is_package for name, source in sources.items())
+        return last.layout if same_kinds else Layout(sources)
 
     def _folders_are_the_same(self) -> bool:
         if not self._folders or not _FOLDER_TIMES_COUNT:

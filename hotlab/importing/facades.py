@@ -105,11 +105,14 @@ class _PackageView(dict[str, Any]):
         super().__delitem__(name)
 
 
-def make_facade(lab: Lab, source: Source) -> Facade:
-    """A new façade for a module."""
+def make_facade(lab: Lab, source: Source, last: object = None) -> Facade:
+    """A new façade for a module; `last` is the one that stands in ``sys.modules``, if any."""
     facade = Facade(source.name)
     own = own_namespace(facade)
-    own["__loader__"] = LabLoader(lab, source.name, source.path)
+    loader = loader_of(last) if type(last) is Facade else None
+    if loader is None or loader.record is not None or loader.lab is not lab or loader.path != source.path:
+        loader = LabLoader(lab, source.name, source.path)
+    own["__loader__"] = loader
     own["__package__"] = source.name if source.is_package else source.name.rpartition(".")[0]
     if source.is_package:
         own["__path__"] = [source.folder]

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+from _thread import get_ident
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from hotlab.importing import executing
-from hotlab.importing.bytecode import cache_path
 from hotlab.importing.facades import Facade, make_facade
 from hotlab.importing.loaders import LabLoader, make_spec
-from hotlab.importing.locks import DeadlockError
+from hotlab.importing.locks import DeadlockError, ModuleLock
 from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, is_submodule, own_namespace
 from hotlab.importing.registry import Registry
 
@@ -105,32 +105,29 @@ class Generation:
             package = self.snapshot.get(parent)
             hint = f"; {parent!r} is not a package" if package is not None and not package.is_package else ""
             raise ModuleNotFoundError(f"No module named {name!r}{hint}", name=name)
-        record = self._claim(source)
-        lock = record.lock
+        record, lock = self._claim(source)
         if lock is None:
             return self.object_of(record)
         try:
             lock.acquire()
         except DeadlockError:
             return self.object_of(record)
-        try:
-            if record.state == "new":
-                if self.records.get(name) is not record:  # another thread's attempt failed meanwhile
-                    return self.load(name)
-                self._execute(record)
-            return self.object_of(record)
-        finally:
-            lock.release()
+        lock.release()
+        return self.load(name)  # where the other thread failed, it is this one's turn
 
-    def _claim(self, source: Source) -> ModuleRecord:
+    def _claim(self, source: Source) -> tuple[ModuleRecord, ModuleLock | None]:
+        """The record of a module, executed by this thread if no other does; else with the lock to wait for."""
         with self.lab.mutex:
             record = self.records.get(source.name)
-            if record is None:
-                record = new_record(self, source)
-                if self.claimed is not None:
-                    self.claimed.add(source.name)
-                self.hold(record)
-            return record
+            if record is not None:
+                waits = record.state == "executing" and record.owner != get_ident()
+                return record, record.lock_for_others() if waits else None
+            record = new_record(self, source)
+            if self.claimed is not None:
+                self.claimed.add(source.name)
+            self.hold(record)
+        self._execute(record)
+        return record, None
 
     def hold(self, record: ModuleRecord) -> None:
         """Hold a record. A package gets this generation's object for it."""
@@ -139,7 +136,6 @@ class Generation:
             self.packages[record.name] = GenerationPackage(record, {})
 
     def _execute(self, record: ModuleRecord) -> None:
-        record.state = "executing"
         if record.source.is_package:
             self._bind_children(record)
         try:
@@ -149,15 +145,21 @@ class Generation:
             else:
                 self._run(record)
         except BaseException:
-            record.state = "new"
             parent, _, child = record.name.rpartition(".")
             with self.lab.mutex:
                 if parent in self.packages:
                     children_of(self.packages[parent]).pop(child, None)
                 self.records.pop(record.name, None)
                 self.packages.pop(record.name, None)
+                self._let_others_go_on(record)
             raise
         self._is_ready(record)
+
+    @staticmethod
+    def _let_others_go_on(record: ModuleRecord) -> None:
+        lock, record.lock = record.lock, None
+        if lock is not None:
+            lock.release()
 
     def _run(self, record: ModuleRecord) -> None:
         """Execute a module's code.
@@ -191,14 +193,26 @@ class Generation:
             self.drop_added(name)  # an old generation's own module, gone from the current one
 
     def _is_ready(self, record: ModuleRecord) -> None:
-        record.state = "ready"
-        record.lock = None
-        module = self.object_of(record)
-        self._bind_on_parent(record, module)
-        self.lab.unread.append(record)
+        name = record.name
+        module = self.packages[name] if record.has_view else record.body
+        if record.replacement is not None:
+            module = record.replacement
+        parent, _, last = name.rpartition(".")
+        above = self.records.get(parent)
+        if above is not None and above.replacement is not None:
+            setattr(above.replacement, last, module)
         with self.lab.mutex:
-            self.ready[record.name] = module
-        self.executed.append(record.name)
+            if above is not None:
+                if parent in self.packages:
+                    children_of(self.packages[parent])[last] = module
+                # A staged generation must leave no trace in a namespace that it shares with the current one.
+                if (not self.staged or above.born == self.number) and is_submodule(module, parent, last):
+                    above.namespace[last] = module
+            record.state = "ready"
+            self.ready[name] = module
+            self.executed.append(name)
+            self._let_others_go_on(record)
+        self.lab.unread.append(record)
 
     def _bind_children(self, record: ModuleRecord) -> None:
         """A package that is executed again has the submodules that are not."""
@@ -210,21 +224,6 @@ class Generation:
                 if is_submodule(module, record.name, last):
                     namespace.setdefault(last, module)
                 children[last] = module
-
-    def _bind_on_parent(self, record: ModuleRecord, module: Any) -> None:
-        parent, _, child = record.name.rpartition(".")
-        above = self.records.get(parent)
-        if above is None:
-            return
-        if parent in self.packages:
-            with self.lab.mutex:
-                children_of(self.packages[parent])[child] = module
-        if above.replacement is not None:
-            setattr(above.replacement, child, module)
-        # A staged generation must leave no trace in a namespace that it shares with the current one.
-        own = not self.staged or above.born == self.number
-        if own and is_submodule(module, parent, child):
-            above.namespace[child] = module
 
     def drop_added(self, name: str) -> None:
         """Put back what ``sys.modules`` held before this generation put a façade there."""
@@ -246,9 +245,8 @@ def new_record(generation: Generation, source: Source) -> ModuleRecord:
     namespace = own_namespace(body)
     pinned = None if generation is lab.current else generation
     record = ModuleRecord(
-        name, source, lab, spec, body, namespace, generation.number, pinned, has_view=source.is_package
+        name, source, lab, spec, body, namespace, generation.number, pinned, source.is_package, get_ident()
     )
-    record.new_lock()
     loader.record = record
     namespace["__spec__"] = spec
     namespace["__loader__"] = loader
@@ -258,10 +256,10 @@ def new_record(generation: Generation, source: Source) -> ModuleRecord:
         namespace["__path__"] = [source.folder]
     if kind != "namespace":
         namespace["__file__"] = source.path
-        namespace["__cached__"] = spec.cached = cache_path(source.path)
+        namespace["__cached__"] = spec.cached = source.cached
     present = sys.modules.get(name)
     if isinstance(present, Facade) and not lab.is_facade_of_record(present):
         record.facade = present
     elif kind != "extension":
-        record.facade = make_facade(lab, source)
+        record.facade = make_facade(lab, source, present)
     return record

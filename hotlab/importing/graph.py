@@ -44,11 +44,10 @@ def _components(names: Sequence[str], edges: Mapping[str, Collection[str]], rank
     stack: list[str] = []
     on_stack: set[str] = set()
 
+    among = rank.keys()
+
     def needs_of(name: str) -> list[str]:
-        return sorted(
-            (need for need in edges.get(name, ()) if need in rank and need != name),
-            key=rank.__getitem__,
-        )
+        return sorted(among & edges.get(name, ()), key=rank.__getitem__)
 
     for start in names:
         if start in index:

@@ -35,16 +35,19 @@ class CodeFacts:
     Attributes:
         lazy: the imports that stand inside functions, at any depth.
         names: every global and attribute name that the code mentions.
+        classes: the names of the classes that it defines at its top level.
     """
 
     lazy: tuple[ImportStatement, ...]
     names: frozenset[str]
+    classes: frozenset[str]
 
 
 def facts_of(code: CodeType) -> CodeFacts:
     """Read a module's code object and those nested in it, once."""
     lazy: list[ImportStatement] = []
     names: set[str] = set()
+    classes = {inner.co_name for inner in _nested(code) if not inner.co_flags & inspect.CO_OPTIMIZED}
     open_ends = [(code, False)]
     while open_ends:
         each, in_function = open_ends.pop()
@@ -53,16 +56,19 @@ def facts_of(code: CodeType) -> CodeFacts:
         in_function = in_function or bool(each.co_flags & inspect.CO_OPTIMIZED)
         if in_function:
             lazy.extend(_imports_of(each))
-        open_ends.extend((inner, in_function) for inner in each.co_consts if isinstance(inner, CodeType))
-    return CodeFacts(tuple(lazy), frozenset(names))
+        open_ends.extend([(inner, in_function) for inner in _nested(each)])
+    return CodeFacts(tuple(lazy), frozenset(names), frozenset(classes))
 
 
 def all_imports(code: CodeType) -> Iterator[ImportStatement]:
     """Every import statement of a module, wherever it stands."""
     yield from _imports_of(code)
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from all_imports(inner)
+    for inner in _nested(code):
+        yield from all_imports(inner)
+
+
+def _nested(code: CodeType) -> list[CodeType]:
+    return [constant for constant in code.co_consts if type(constant) is CodeType]
 
 
 def _imports_of(code: CodeType) -> Iterator[ImportStatement]:

@@ -10,7 +10,7 @@ from collections import deque
 from pathlib import Path
 from types import FrameType
 
-from hotlab.importing import adopting, executing, live_builtins, planning, reloading
+from hotlab.importing import adopting, executing, live_builtins, planning, reloading, retiring
 from hotlab.importing.asking import generation_asked_for
 from hotlab.importing.binding import bound_import
 from hotlab.importing.errors import HotlabError, ReloadInProgress
@@ -47,6 +47,7 @@ class Lab:
         # Modules that read data or list folders while imported; that hold packages; whose code is yet to be read.
         self.reading: set[str] = set()
         self.holding: set[str] = set()
+        self.adopted: list[str] = []
         self.unread: deque[ModuleRecord] = deque()
         self.looked_at: Generation | None = None
         self._reload_lock = threading.Lock()
@@ -166,9 +167,11 @@ class Lab:
 
     def commit(self, staged: Generation) -> Generation:
         """Make a staged generation the current one."""
-        with self._reloading(), self.mutex:
-            self._last_number = max(self._last_number, staged.number)
-            reloading.commit(staged, self.current)
+        with self._reloading():
+            with self.mutex:
+                self._last_number = max(self._last_number, staged.number)
+                swapped = reloading.commit(staged, self.current)
+            retiring.swap(swapped)
             return staged
 
     def discard(self, staged: Generation) -> None:
@@ -177,9 +180,10 @@ class Lab:
 
     def revert(self, generation: Generation) -> None:
         """Make an older generation, which the caller kept, the current one again."""
-        with self._reloading(), self.mutex:
-            if generation is not self.current:
-                reloading.revert(generation, self.current)
+        with self._reloading():
+            with self.mutex:
+                swapped = reloading.revert(generation, self.current)
+            retiring.swap(swapped)
 
     def refuse_from_within(self) -> None:
         """Raise ReloadInProgress where a reload would wait for the caller: it is being imported for one."""

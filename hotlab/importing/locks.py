@@ -23,6 +23,20 @@ _private: Any = _bootstrap
 DeadlockError = cast("type[BaseException]", _private._DeadlockError)
 
 
-def module_lock(name: str) -> ModuleLock:
-    """A new lock for one execution of one module."""
-    return cast("ModuleLock", _private._ModuleLock(name))
+def lock_held_by(owner: int, name: str) -> ModuleLock:
+    """A lock that a thread holds already, which that thread will release.
+
+    Most modules are executed without any other thread waiting for them: the lock is made by the first that does, on
+    behalf of the one that would have taken it.
+
+    Args:
+        owner: the identity of the thread.
+        name: what deadlock errors call it.
+    """
+    lock = _private._ModuleLock(name)
+    lock.owner = owner
+    if isinstance(lock.count, int):  # before Python 3.12
+        lock.count = 1
+    else:
+        lock.count.append(True)
+    return cast("ModuleLock", lock)

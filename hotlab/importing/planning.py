@@ -183,7 +183,7 @@ def compile_changed(plan: Plan) -> None:
             continue
         if name in affected or dependants_of(base, name):
             try:
-                source.code()
+                source.code(cached=False)
             except Exception as error:
                 raise refusal(plan, name, error) from error
 

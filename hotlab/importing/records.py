@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from hotlab.importing.locks import ModuleLock, module_lock
+from hotlab.importing.locks import ModuleLock, lock_held_by
 
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
@@ -49,7 +49,8 @@ class ModuleRecord:
         needs: names of the lab modules that its code has imported, whether they exist or not.
         lazy: those that it may import later, read off its code; filled in by ``dependencies.note_lazy``.
         held: packages that it has as objects, through which it may reach their submodules.
-        lock: held while it is executed; None once it is ready.
+        owner: the thread that executes it, or did.
+        lock: held by the owner while it is executed and others wait for it.
     """
 
     name: str
@@ -61,7 +62,8 @@ class ModuleRecord:
     born: int
     pinned: Generation | None
     has_view: bool
-    state: Literal["new", "executing", "ready"] = "new"
+    owner: int
+    state: Literal["executing", "ready"] = "executing"
     lock: ModuleLock | None = None
     needs: set[str] = attrs.field(factory=set)
     lazy: frozenset[str] = frozenset()
@@ -81,17 +83,11 @@ class ModuleRecord:
         """The newest generation that holds this very record: the one in which imports of its code resolve."""
         return self.pinned or self.lab.current
 
-    def new_lock(self) -> None:
-        """Give it the lock that is held while it is executed."""
-        self.lock = module_lock(f"hotlab:{self.name}")
-
-    def needs_any(self, names: set[str]) -> bool:
-        """Whether it needs one of these modules, eagerly or lazily."""
-        return not (self.needs.isdisjoint(names) and self.lazy.isdisjoint(names))
-
-    def all_needs(self) -> frozenset[str]:
-        """Eager and lazy needs together."""
-        return self.lazy.union(self.needs.copy())
+    def lock_for_others(self) -> ModuleLock:
+        """What threads wait for while another executes it. Called under the lab's mutex."""
+        if self.lock is None:
+            self.lock = lock_held_by(self.owner, f"hotlab:{self.name}")
+        return self.lock
 
     def note_need(self, name: str) -> None:
         """Its code imports a lab module."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from hotlab.importing import retiring
 from hotlab.importing.generations import Generation
 from hotlab.importing.planning import Plan, affected_by, different, read_code, refusal
 from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, is_submodule
+from hotlab.importing.retiring import Swap
 
 
 def stage(plan: Plan, number: int) -> Generation:
@@ -96,8 +96,8 @@ def discard(staged: Generation) -> None:
     staged.lab.forget(staged)
 
 
-def commit(staged: Generation, before: Generation) -> None:
-    """Make a staged generation the current one. Called under the lab's mutex."""
+def commit(staged: Generation, before: Generation) -> Swap:
+    """Make a staged generation the current one. Called under the lab's mutex; the answer is for after it."""
     lab = staged.lab
     late, executed = before.claimed or set(), staged.claimed or set()
     _carry_late_loads(before, staged, late | staged.left_out, executed)
@@ -113,11 +113,11 @@ def commit(staged: Generation, before: Generation) -> None:
         if record is not None:
             record.pinned = None
     publish(staged, before, executed | staged.left_out)
-    retiring.swap(before, staged, executed | staged.left_out, staged.changed)
+    return Swap(before, staged, executed | staged.left_out, staged.changed)
 
 
-def revert(now: Generation, before: Generation) -> None:
-    """Make an older generation the current one again. Called under the lab's mutex."""
+def revert(now: Generation, before: Generation) -> Swap:
+    """Make an older generation the current one again. Called under the lab's mutex; the answer is for after it."""
     replaced = {name for name, record in before.records.items() if now.records.get(name) is not record}
     replaced.update(name for name in now.records if name not in before.records)
     for name in replaced:
@@ -130,7 +130,7 @@ def revert(now: Generation, before: Generation) -> None:
         if record is not None:
             record.pinned = None
     publish(now, before, replaced)
-    retiring.swap(before, now, replaced, different(before.snapshot, now.snapshot))
+    return Swap(before, now, replaced, different(before.snapshot, now.snapshot))
 
 
 def _carry_late_loads(base: Generation, staged: Generation, late: set[str], executed: set[str]) -> None:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.util import decode_source
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from hotlab.importing.asking import generation_asked_for
 from hotlab.importing.records import ModuleRecord
 from hotlab.importing.sources import Source
@@ -26,9 +28,27 @@ if TYPE_CHECKING:
 _GUARD = "__hotlab_guard__"
 
 
-def swap(before: Generation, now: Generation, replaced: Iterable[str], changed: Iterable[str]) -> None:
+@attrs.frozen(eq=False)
+class Swap:
+    """One generation took the place of another.
+
+    Attributes:
+        before: the generation that was current.
+        now: the one that is.
+        replaced: names of the executed modules that they do not share.
+        changed: names of the modules whose sources differ.
+    """
+
+    before: Generation
+    now: Generation
+    replaced: Iterable[str]
+    changed: Iterable[str]
+
+
+def swap(swapped: Swap) -> None:
     """Retire what a generation does not share with the one that is current now, and bring back what that one has."""
-    for name in changed:
+    before, now = swapped.before, swapped.now
+    for name in swapped.changed:
         old, new = before.snapshot.get(name), now.snapshot.get(name)
         if old is new:
             continue
@@ -36,11 +56,11 @@ def swap(before: Generation, now: Generation, replaced: Iterable[str], changed: 
             _retire_text(old)
         if new is not None and new.retired:
             new.set_retired(False)
-    for name in replaced:
+    for name in swapped.replaced:
         old_record, new_record = before.records.get(name), now.records.get(name)
         if old_record is new_record:
             continue
-        if old_record is not None:
+        if old_record is not None and old_record.source.kind != "extension":
             _guard_classes(old_record)
         if new_record is not None and new_record.guarded:
             _unguard_classes(new_record)
@@ -64,16 +84,12 @@ def _retire_text(source: Source) -> None:
 
 
 def _classes_in(record: ModuleRecord) -> Iterator[type]:
-    """The classes that a module defines, nested ones included."""
-    open_ends = [value for value in list(record.namespace.values()) if issubclass(type(value), type)]
-    seen: set[int] = set()
-    while open_ends:
-        cls = open_ends.pop()
-        if id(cls) in seen or cls.__dict__.get("__module__") != record.name:
-            continue
-        seen.add(id(cls))
-        yield cls
-        open_ends.extend(value for value in list(cls.__dict__.values()) if issubclass(type(value), type))
+    """The classes that a module defines by class statements at its top level."""
+    for name in record.source.facts().classes:
+        cls = record.namespace.get(name)
+        # No isinstance: it may run code of the lab's.
+        if issubclass(type(cls), type) and cls.__dict__.get("__module__") == record.name:
+            yield cls
 
 
 def _guard_classes(record: ModuleRecord) -> None:

@@ -5,23 +5,69 @@ A :class:`Snapshot` is immutable and content-addressed: what changed is decided 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from types import CodeType
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
 
-from hotlab.importing.bytecode import load_code, rename
+from hotlab.importing.bytecode import cache_path, compile_code, load_code, rename
 from hotlab.importing.imports_in_code import CodeFacts, facts_of
+
+if TYPE_CHECKING:
+    from hashlib import blake2b
+else:
+    try:
+        # hashlib loads OpenSSL with it: 3.6 MB in each process of a lab.
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
 
 Kind = Literal["module", "package", "namespace", "extension"]
 
 
 def digest_of(content: bytes) -> str:
     """The name of a content: 32 hexadecimal digits of BLAKE2b."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+class Layout:
+    """Which modules there are, and which are packages, without what they hold.
+
+    Shared by all snapshots in which it is the same.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = sorted(names)
+        self._children: dict[str, frozenset[str]] | None = None
+
+    def children(self, package: str) -> frozenset[str]:
+        """The last parts of the names of a package's submodules."""
+        if self._children is None:
+            found: dict[str, list[str]] = {}
+            for name in self.names:
+                above, _, last = name.rpartition(".")
+                found.setdefault(above, []).append(last)
+            self._children = {above: frozenset(names) for above, names in found.items()}
+        return self._children.get(package, frozenset())
+
+
+@attrs.frozen(eq=False)
+class LazyNeeds:
+    """What a module may import later, where it was last found out.
+
+    Attributes:
+        layout: the modules that there were.
+        held: the packages that it was known to hold as objects.
+        needs: the answer.
+        held_after: the packages that its code names, besides.
+    """
+
+    layout: Layout
+    held: frozenset[str]
+    needs: frozenset[str]
+    held_after: frozenset[str]
 
 
 @attrs.define(eq=False)
@@ -37,6 +83,8 @@ class Source:
     retired: bool = attrs.field(default=False, init=False)
     _code: CodeType | None = attrs.field(default=None, init=False, repr=False)
     _facts: CodeFacts | None = attrs.field(default=None, init=False, repr=False)
+    lazy_needs: LazyNeeds | None = attrs.field(default=None, init=False, repr=False)
+    _cached: str | None = attrs.field(default=None, init=False, repr=False)
     _line: bytes | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -54,15 +102,26 @@ class Source:
             self._line = f"{self.name}\0{self.kind}\0{self.digest}\n".encode()
         return self._line
 
-    def code(self) -> CodeType:
+    @property
+    def cached(self) -> str | None:
+        """Where Python caches its code object."""
+        if self._cached is None:
+            self._cached = cache_path(self.path)
+        return self._cached
+
+    def code(self, *, cached: bool = True) -> CodeType:
         """The code object, compiled once for as long as any generation has this source.
+
+        Args:
+            cached: look for it in ``__pycache__``, and put it there. Not worth its time for a text that was just
+                saved: the next start does it.
 
         Raises:
             SyntaxError, ValueError, UnicodeDecodeError: what ``compile`` raises for a faulty text.
         """
         if self._code is None:
-            has_file = self.kind in ("module", "package")
-            self._code = load_code(self.text, self.path) if has_file else compile("", self.path, "exec")
+            has_file = cached and self.kind in ("module", "package")
+            self._code = load_code(self.text, self.path) if has_file else compile_code(self.text, self.path)
             if self.retired:
                 rename(self._code, self.shown_path)
         return self._code
@@ -89,24 +148,6 @@ class Source:
         return self._facts
 
 
-class Layout:
-    """Which modules there are, without what they hold: shared by all snapshots in which it is the same."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.names = sorted(names)
-        self._children: dict[str, frozenset[str]] | None = None
-
-    def children(self, package: str) -> frozenset[str]:
-        """The last parts of the names of a package's submodules."""
-        if self._children is None:
-            found: dict[str, list[str]] = {}
-            for name in self.names:
-                above, _, last = name.rpartition(".")
-                found.setdefault(above, []).append(last)
-            self._children = {above: frozenset(names) for above, names in found.items()}
-        return self._children.get(package, frozenset())
-
-
 @attrs.frozen(eq=False)
 class Snapshot:
     """The sources of a lab package at one moment, by module name, with the data files that modules depend on."""
@@ -124,7 +165,7 @@ class Snapshot:
         sources = self.sources
         lines = [sources[name].line for name in self.layout.names]
         lines += [f"{path}\0{self.data[path]}\n".encode() for path in sorted(self.data)]
-        return hashlib.blake2b(b"".join(lines), digest_size=16).hexdigest()
+        return digest_of(b"".join(lines))
 
     def with_data(self, data: Mapping[str, str | None]) -> Snapshot:
         """The same sources with these digests of data files."""
