@@ -25,6 +25,7 @@ from hotlab.importing.records import (
     children_of,
     record_of,
     record_of_namespace,
+    unfinished_in,
 )
 
 if TYPE_CHECKING:
@@ -94,12 +95,13 @@ def generation_for(record: ModuleRecord) -> Generation:
     making = executing.innermost_of(record.lab)
     if making is not None and making.records.get(record.name) is record:
         return making
-    return record.pinned or record.lab.current
+    return record.home
 
 
 def _import_for(record: ModuleRecord, full: str, fromlist: Sequence[str] | None) -> Any:
     """What ``__import__`` answers to the code of a record; notes what the code needs."""
-    generation = record.pinned or record.lab.current
+    current = record.lab.current  # read first: a commit pins before it moves the current one
+    generation = record.pinned or current
     if record.state == "ready" and record.pinned is None and executing.under_way():
         generation = generation_for(record)
     if full not in record.needs:
@@ -108,30 +110,36 @@ def _import_for(record: ModuleRecord, full: str, fromlist: Sequence[str] | None)
     if module is None:
         module = generation.load(full)
     if not fromlist:
-        root = full.partition(".")[0]
+        root, dot, _rest = full.partition(".")
         if record.state != "ready":
             record.held.add(root)
-        if full != root and full not in generation.ready:
-            _bind_unfinished(generation, full, module)
+        if dot:
+            _bind_unfinished(generation, full)
         return generation.ready.get(root) or generation.load(root)
     if full in generation.packages or (type(module) is not ModuleType and hasattr(module, "__path__")):
         return _take(record, generation, module, full, fromlist)
     return module
 
 
-def _bind_unfinished(generation: Generation, full: str, module: Any) -> None:
-    """Let `import a.b as c` find a module that is half-way through a cycle.
+def _bind_unfinished(generation: Generation, full: str) -> None:
+    """Let an import statement find what is half-way through a cycle, in the packages above it.
 
-    It takes `b` from `a`, where plain Python falls back to ``sys.modules``; that is a façade, which lab code must not
-    get.
+    `import a.b as c` takes `b` from `a`, and `from a import b` too, where plain Python falls back to ``sys.modules``;
+    that has a façade, which lab code must not get.
     """
-    parent, _, child = full.rpartition(".")
-    package = generation.packages.get(parent)
-    if package is not None:
-        children_of(package).setdefault(child, module)
+    while full not in generation.ready:
+        parent, _, last = full.rpartition(".")
+        package, record = generation.packages.get(parent), generation.records.get(full)
+        if package is not None and record is not None:
+            unfinished_in(package)[last] = generation.object_of(record)
+        if not parent:
+            return
+        full = parent
 
 
-def _take(record: ModuleRecord, generation: Generation, package: Any, full: str, names: Sequence[str]) -> Any:
+def _take(
+    record: ModuleRecord, generation: Generation, package: Any, full: str, names: Sequence[str], *, star: bool = False
+) -> Any:
     """``from package import names``: submodules that are no attributes yet are imported, as importlib does.
 
     Returns:
@@ -154,7 +162,7 @@ def _take(record: ModuleRecord, generation: Generation, package: Any, full: str,
                     if child[0] != "_":
                         record.note_need(f"{full}.{child}")
             if "*" not in exported:
-                _take(record, generation, package, full, list(exported))
+                _take(record, generation, package, full, list(exported), star=True)
             continue
         if not isinstance(name, str):
             raise TypeError(f"Item in ``from list'' must be str, not {type(name).__name__}")
@@ -164,11 +172,15 @@ def _take(record: ModuleRecord, generation: Generation, package: Any, full: str,
             if record.state != "ready" and sources[child].is_package:
                 record.held.add(child)
             if not hasattr(package, name):
-                module = generation.load(child)
-                if not hasattr(package, name):
-                    _bind_unfinished(generation, child, module)
+                generation.load(child)
+                _bind_unfinished(generation, child)
         elif not hasattr(package, name):
-            record.note_need(f"{full}.{name}")
+            child = f"{full}.{name}"
+            record.note_need(child)
+            if child in sys.modules and not star:
+                # Python would take that, of whichever generation it is.
+                where = getattr(package, "__file__", None) or "unknown location"
+                raise ImportError(f"cannot import name {name!r} from {full!r} ({where})", name=full, path=where)
     return package
 
 

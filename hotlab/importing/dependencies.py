@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hotlab.importing.binding import absolute_name
+from hotlab.importing.executing import listing_digest
 from hotlab.importing.imports_in_code import ImportStatement, all_imports
 from hotlab.importing.records import GenerationPackage, ModuleRecord, is_submodule
-from hotlab.importing.sources import LazyNeeds, Snapshot
+from hotlab.importing.sources import LazyNeeds, Snapshot, Source
 
 
 def note_lazy(record: ModuleRecord, snapshot: Snapshot) -> None:
@@ -21,61 +22,110 @@ def note_lazy(record: ModuleRecord, snapshot: Snapshot) -> None:
     source, held = record.source, frozenset(record.held)
     last = source.lazy_needs
     if last is None or last.layout is not snapshot.layout or last.held != held:
-        found = set(_named(record, source.facts().lazy, snapshot))
-        found |= _reached_through_packages(record, snapshot)
-        last = source.lazy_needs = LazyNeeds(snapshot.layout, held, frozenset(found), frozenset(record.held))
-        for name in found:
+        facts = source.facts()
+        needs, held_after = _named(source, facts.lazy, snapshot)
+        needs |= _named_by_strings(source, facts.named)
+        needs |= _reached_through_packages(source, held | held_after, snapshot)
+        last = source.lazy_needs = LazyNeeds(snapshot.layout, held, frozenset(needs), frozenset(held_after))
+        for name in needs:
             record.lab.note_dependant(name, record.name)
     record.lazy = last.needs
     record.held |= last.held_after
 
 
 def note_all(record: ModuleRecord, snapshot: Snapshot) -> None:
-    """Note every import that stands in a record's code, as if it had been seen to run: that of an adopted module."""
-    for name in _named(record, all_imports(record.source.code()), snapshot):
+    """Note every import that stands in a record's code, as if it had been seen to run: that of an adopted module.
+
+    Raises:
+        SyntaxError, ValueError: its source is faulty by now.
+    """
+    source, facts = record.source, record.source.facts()
+    needs, held = _named(source, all_imports(source.code()), snapshot)
+    needs |= _named_by_strings(source, facts.named)
+    if facts.lists and source.is_package:
+        # Which of its modules it imported that way can't be seen any more: any of them.
+        needs.update(f"{source.name}.{last}" for last in snapshot.layout.children(source.name))
+        record.listings = {source.folder: listing_digest(source.folder)}
+    record.held |= held
+    for name in needs:
         record.note_need(name)
 
 
-def _named(record: ModuleRecord, statements: Iterable[ImportStatement], snapshot: Snapshot) -> Iterable[str]:
-    """The modules of the lab that import statements name, there or not."""
-    package = record.name if record.source.is_package else record.name.rpartition(".")[0]
-    lab = record.lab.name
+def needs_unexecuted(source: Source, snapshot: Snapshot) -> frozenset[str]:
+    """What a module that was not executed yet would need: empty where its source is faulty."""
+    last = source.lazy_needs
+    if last is None or last.layout is not snapshot.layout or last.held is not _UNEXECUTED:
+        try:
+            facts = source.facts()
+            needs, held = _named(source, all_imports(source.code()), snapshot)
+        except (SyntaxError, ValueError):
+            needs, held = set(), set()
+        else:
+            needs |= _named_by_strings(source, facts.named)
+            needs |= _reached_through_packages(source, held, snapshot)
+        last = source.lazy_needs = LazyNeeds(snapshot.layout, _UNEXECUTED, frozenset(needs), frozenset(held))
+    return last.needs
+
+
+_UNEXECUTED: frozenset[str] = frozenset({"(not executed)"})
+
+
+def _named(source: Source, statements: Iterable[ImportStatement], snapshot: Snapshot) -> tuple[set[str], set[str]]:
+    """The modules of the lab that import statements name, there or not; and the packages that they give as objects."""
+    package = source.name if source.is_package else source.name.rpartition(".")[0]
+    lab = source.name.partition(".")[0]
+    needs: set[str] = set()
+    held: set[str] = set()
     for statement in statements:
         try:
             full = absolute_name(statement.name, {"__package__": package}, statement.level)
         except ImportError:
             continue
-        root = full.partition(".")[0]
-        if root != lab:
+        if full.partition(".")[0] != lab:
             continue
-        yield full
+        needs.add(full)
         if statement.taken is None:
-            record.held.add(root)
+            held.add(lab)
             continue
         above = snapshot.get(full)
         for name in statement.taken:
             child = f"{full}.{name}"
-            source = snapshot.get(child)
-            if source is not None or (above is not None and above.is_package and name != "*"):
-                yield child
-            if source is not None and source.is_package:
-                record.held.add(child)
+            found = snapshot.get(child)
+            if found is not None or (above is not None and above.is_package and name != "*"):
+                needs.add(child)
+            if found is not None and found.is_package:
+                held.add(child)
+    return needs, held
 
 
-def _reached_through_packages(record: ModuleRecord, snapshot: Snapshot) -> set[str]:
-    """Modules that a record may reach as attributes of packages it holds (``import a.b`` and then ``a.c.x``)."""
+def _named_by_strings(source: Source, named: Iterable[str]) -> set[str]:
+    """The modules of the lab that strings in code which imports by name may stand for."""
+    package = source.name if source.is_package else source.name.rpartition(".")[0]
+    lab = source.name.partition(".")[0]
+    found = set()
+    for text in named:
+        level = len(text) - len(text.lstrip("."))
+        try:
+            full = absolute_name(text[level:], {"__package__": package}, level) if level else text
+        except ImportError:
+            continue
+        if full == lab or full.startswith(lab + "."):
+            found.add(full)
+    return found
+
+
+def _reached_through_packages(source: Source, held: Iterable[str], snapshot: Snapshot) -> set[str]:
+    """Modules that code may reach as attributes of packages it holds (``import a.b`` and then ``a.c.x``)."""
     found: set[str] = set()
-    held = {*record.held, *([record.name] if record.source.is_package else [])}
-    if not held:
-        return found
-    names = record.source.facts().names
-    open_ends = list(held)
+    known = {*held, *([source.name] if source.is_package else [])}
+    open_ends = list(known)
+    names = source.facts().names if known else frozenset()
     while open_ends:
         package = open_ends.pop()
         for name in names & snapshot.layout.children(package):
             child = f"{package}.{name}"
             if child not in found:
                 found.add(child)
-                if child not in held:
+                if child not in known:
                     open_ends.append(child)
     return found

@@ -23,6 +23,7 @@ from hotlab.importing.registry import Registry
 _labs: dict[str, Lab] = {}
 _labs_lock = threading.Lock()
 _finder = LabFinder(_labs)
+_prepared = False
 
 
 def enable(package: str | None = None) -> Lab:
@@ -60,7 +61,7 @@ def enable(package: str | None = None) -> Lab:
         adopting.adopt_loaded(lab.current)
         _labs[package] = lab
         live_builtins.keep_in_line(lab.builtins)
-        executing.watch_reads()
+        _prepare_process()
         if _finder not in sys.meta_path:
             sys.meta_path.insert(_place_of_finder(), _finder)
         return lab
@@ -79,6 +80,16 @@ def _find_root(package: str) -> Path:
     raise LabNotFoundOnPath(
         f"no package named {package!r} on sys.path: install it, run from the folder that holds it, or set PYTHONPATH"
     )
+
+
+def _prepare_process() -> None:
+    """What can be done once only, as Python has no way to take it back."""
+    global _prepared
+    if not _prepared:
+        _prepared = True
+        executing.watch_reads()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def _place_of_finder() -> int:
@@ -104,6 +115,16 @@ def disable(package: str) -> None:
             sys.meta_path.remove(_finder)
     adopting.settle(lab.current)
     adopting.leave_plain(lab.current)
+
+
+def _reset_in_child() -> None:
+    """A forked child has only the thread that forked: what the others held or were doing there is undone."""
+    global _labs_lock
+    _labs_lock = threading.Lock()
+    executing.forget_other_threads()
+    live_builtins.reset_in_child()
+    for lab in _labs.values():
+        lab.reset_in_child()
 
 
 def enabled_labs() -> dict[str, Lab]:

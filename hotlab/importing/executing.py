@@ -29,7 +29,6 @@ class _Stack(threading.local):
 _stack = _Stack()
 _running = 0
 _count_lock = threading.Lock()
-_hook_added = False
 _CODE_SUFFIXES = (".py", ".pyc", ".pyi", ".so", ".pyd")
 
 
@@ -39,9 +38,9 @@ def top() -> tuple[Generation, ModuleRecord] | None:
     return frames[-1] if frames else None
 
 
-def under_way() -> bool:
-    """Whether this thread is executing a lab module."""
-    return bool(_stack.frames)
+def under_way() -> list[tuple[Generation, ModuleRecord]]:
+    """The lab modules that this thread is executing, outermost first, each with the generation it is executed for."""
+    return _stack.frames
 
 
 def innermost_of(lab: Lab) -> Generation | None:
@@ -76,12 +75,8 @@ def forget_other_threads() -> None:
 
 
 def watch_reads() -> None:
-    """Add the audit hook, once per process (Python has no way to take one out)."""
-    global _hook_added
-    with _count_lock:
-        if not _hook_added:
-            _hook_added = True
-            sys.addaudithook(_on_audit)
+    """Add the audit hook. Python has no way to take one out."""
+    sys.addaudithook(_on_audit)
 
 
 def _on_audit(event: str, args: tuple[object, ...]) -> None:

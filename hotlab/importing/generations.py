@@ -10,15 +10,22 @@ from __future__ import annotations
 import importlib
 import sys
 from _thread import get_ident
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from hotlab.importing import executing
-from hotlab.importing.facades import Facade, make_facade
+from hotlab.importing.facades import Facade, loader_of, make_facade
 from hotlab.importing.loaders import LabLoader, make_spec
-from hotlab.importing.locks import DeadlockError, ModuleLock
-from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, is_submodule, own_namespace
+from hotlab.importing.locks import DeadlockError
+from hotlab.importing.records import (
+    GenerationPackage,
+    ModuleRecord,
+    children_of,
+    is_submodule,
+    own_namespace,
+    unfinished_in,
+)
 from hotlab.importing.registry import Registry
 
 if TYPE_CHECKING:
@@ -92,20 +99,31 @@ class Generation:
         if module is not None:
             return module
         parent = name.rpartition(".")[0]
-        if parent and parent not in self.ready:
-            above = self.records.get(parent)
-            # As in plain Python a half-made parent is not waited for: who makes it may be waiting for this thread.
-            if above is None or above.state != "executing":
-                self.load(parent)
-                module = self.ready.get(name)
-                if module is not None:
-                    return module
+        if parent:
+            self._load_packages_above(parent)
+            module = self.ready.get(name)
+            if module is not None:
+                return module
         source = self.snapshot.get(name)
         if source is None:
             package = self.snapshot.get(parent)
             hint = f"; {parent!r} is not a package" if package is not None and not package.is_package else ""
             raise ModuleNotFoundError(f"No module named {name!r}{hint}", name=name)
-        record, lock = self._claim(source)
+        with self.lab.mutex:
+            record = self.records.get(name)
+            lock = None
+            if record is None:
+                record = new_record(self, source)
+                if self.claimed is not None:
+                    self.claimed.add(name)
+                self.hold(record)
+                begun = True
+            else:
+                begun = False
+                if record.state == "executing" and record.owner != get_ident():
+                    lock = record.lock_for_others()
+        if begun:
+            self._execute(record)
         if lock is None:
             return self.object_of(record)
         try:
@@ -115,19 +133,19 @@ class Generation:
         lock.release()
         return self.load(name)  # where the other thread failed, it is this one's turn
 
-    def _claim(self, source: Source) -> tuple[ModuleRecord, ModuleLock | None]:
-        """The record of a module, executed by this thread if no other does; else with the lock to wait for."""
-        with self.lab.mutex:
-            record = self.records.get(source.name)
-            if record is not None:
-                waits = record.state == "executing" and record.owner != get_ident()
-                return record, record.lock_for_others() if waits else None
-            record = new_record(self, source)
-            if self.claimed is not None:
-                self.claimed.add(source.name)
-            self.hold(record)
-        self._execute(record)
-        return record, None
+    def _load_packages_above(self, parent: str) -> None:
+        """All of them, the root first: in a new generation an outer one may not be executed where an inner one is."""
+        end = parent.find(".")
+        while True:
+            name = parent if end < 0 else parent[:end]
+            if name not in self.ready:
+                above = self.records.get(name)
+                # As in plain Python a half-made one is not waited for: who makes it may be waiting for this thread.
+                if above is None or above.state != "executing":
+                    self.load(name)
+            if end < 0:
+                return
+            end = parent.find(".", end + 1)
 
     def hold(self, record: ModuleRecord) -> None:
         """Hold a record. A package gets this generation's object for it."""
@@ -136,24 +154,49 @@ class Generation:
             self.packages[record.name] = GenerationPackage(record, {})
 
     def _execute(self, record: ModuleRecord) -> None:
+        """Execute a module that this thread has claimed.
+
+        Meanwhile libraries that look it up by name (dataclasses, typing) find its façade in ``sys.modules``. A module
+        that replaces itself there is found out, and the old entry put back: the replacement is taken with the rest of
+        the generation.
+        """
+        name = record.name
         if record.source.is_package:
             self._bind_children(record)
+        facade: Facade | None = None
         try:
             if record.source.kind == "extension":
                 # An extension module can't be made twice in a process: all generations share Python's own.
-                record.replacement = importlib.import_module(record.name)
+                record.replacement = importlib.import_module(name)
             else:
-                self._run(record)
+                code = record.source.code(cached=not self.staged)
+                facade = self._show_facade(record)
+                executing.enter(self, record)
+                try:
+                    exec(code, record.namespace)
+                finally:
+                    executing.leave()
         except BaseException:
-            parent, _, child = record.name.rpartition(".")
-            with self.lab.mutex:
-                if parent in self.packages:
-                    children_of(self.packages[parent]).pop(child, None)
-                self.records.pop(record.name, None)
-                self.packages.pop(record.name, None)
-                self._let_others_go_on(record)
+            if facade is not None:
+                if not isinstance(sys.modules.get(name), Facade):
+                    sys.modules[name] = facade
+                self.drop_added(name)
+            self._forget(record)
             raise
+        if facade is not None:
+            self._take_replacement(record, facade)
         self._is_ready(record)
+
+    def _forget(self, record: ModuleRecord) -> None:
+        """An execution that failed leaves nothing; others that waited for it may try."""
+        parent, _, last = record.name.rpartition(".")
+        with self.lab.mutex:
+            if parent in self.packages:
+                children_of(self.packages[parent]).pop(last, None)
+                unfinished_in(self.packages[parent]).pop(last, None)
+            self.records.pop(record.name, None)
+            self.packages.pop(record.name, None)
+            self._let_others_go_on(record)
 
     @staticmethod
     def _let_others_go_on(record: ModuleRecord) -> None:
@@ -161,31 +204,31 @@ class Generation:
         if lock is not None:
             lock.release()
 
-    def _run(self, record: ModuleRecord) -> None:
-        """Execute a module's code.
+    def drop_unfinished(self, but: Collection[ModuleRecord]) -> None:
+        """Forget what is being executed, but for some records; nobody waits for it any more."""
+        for record in list(self.records.values()):
+            if record.state == "executing":
+                record.lock = None
+                if not any(record is one for one in but):
+                    self._forget(record)
+                    self.drop_added(record.name)
 
-        Meanwhile libraries that look it up by name (dataclasses, typing) find its façade in ``sys.modules``. A module
-        that replaces itself there is found out, and the old entry put back: the replacement is taken with the rest of
-        the generation.
-        """
-        name, code = record.name, record.source.code()
-        original = sys.modules.get(name)
-        facade = original if isinstance(original, Facade) else cast("Facade", record.facade)
-        if facade is not original:
-            sys.modules[name] = facade
-            self.added_facades[name] = (facade, original)
-        executing.enter(self, record)
-        try:
-            exec(code, record.namespace)
-        except BaseException:
-            if sys.modules.get(name) is not facade:
-                sys.modules[name] = facade
-            self.drop_added(name)
-            raise
-        finally:
-            executing.leave()
+    def _show_facade(self, record: ModuleRecord) -> Facade:
+        original = sys.modules.get(record.name)
+        if isinstance(original, Facade):
+            return original
+        facade = cast("Facade", record.facade)
+        sys.modules[record.name] = facade
+        self.added_facades[record.name] = (facade, original)
+        return facade
+
+    def _take_replacement(self, record: ModuleRecord, facade: Facade) -> None:
+        name = record.name
         now = sys.modules.get(name)
-        if now is not None and now is not facade:
+        if type(now) is Facade:
+            if now is not facade and loader_of(now).lab is self.lab and loader_of(now).name == name:
+                record.facade = now  # of another thread, which imports it from outside at this moment
+        elif now is not None:
             record.replacement = now
             if self.lab.current is not self:
                 sys.modules[name] = facade
@@ -205,6 +248,7 @@ class Generation:
             if above is not None:
                 if parent in self.packages:
                     children_of(self.packages[parent])[last] = module
+                    unfinished_in(self.packages[parent]).pop(last, None)
                 # A staged generation must leave no trace in a namespace that it shares with the current one.
                 if (not self.staged or above.born == self.number) and is_submodule(module, parent, last):
                     above.namespace[last] = module
@@ -212,7 +256,8 @@ class Generation:
             self.ready[name] = module
             self.executed.append(name)
             self._let_others_go_on(record)
-        self.lab.unread.append(record)
+        if self.staged or self.lab.current is self:  # an old one's own modules matter to no plan
+            self.lab.unread.append(record)
 
     def _bind_children(self, record: ModuleRecord) -> None:
         """A package that is executed again has the submodules that are not."""

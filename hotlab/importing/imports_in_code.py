@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+import re
 from collections.abc import Iterator
 from types import CodeType
 
@@ -17,6 +18,9 @@ _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _LOAD_CONST = dis.opmap["LOAD_CONST"]
 _LOAD_SMALL_INT = dis.opmap.get("LOAD_SMALL_INT", -1)  # 3.14 and later
 _EXTENDED_ARG = dis.EXTENDED_ARG
+_BY_NAME = frozenset({"import_module", "__import__"})
+_LISTING = frozenset({"iter_modules", "walk_packages", "listdir", "scandir", "iterdir", "glob", "rglob"})
+_MODULE_NAME = re.compile(r"\.*[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
 @attrs.frozen
@@ -36,11 +40,15 @@ class CodeFacts:
         lazy: the imports that stand inside functions, at any depth.
         names: every global and attribute name that the code mentions.
         classes: the names of the classes that it defines at its top level.
+        named: strings that may name modules, in code that imports by name (``importlib.import_module("lab.oven")``).
+        lists: whether it may list the modules of a package (``pkgutil.iter_modules``).
     """
 
     lazy: tuple[ImportStatement, ...]
     names: frozenset[str]
     classes: frozenset[str]
+    named: frozenset[str]
+    lists: bool
 
 
 def facts_of(code: CodeType) -> CodeFacts:
@@ -48,16 +56,21 @@ def facts_of(code: CodeType) -> CodeFacts:
     lazy: list[ImportStatement] = []
     names: set[str] = set()
     classes = {inner.co_name for inner in _nested(code) if not inner.co_flags & inspect.CO_OPTIMIZED}
+    named: set[str] = set()
     open_ends = [(code, False)]
     while open_ends:
         each, in_function = open_ends.pop()
         names.update(each.co_names)
+        if not _BY_NAME.isdisjoint(each.co_names):
+            named.update(text for text in each.co_consts if type(text) is str and _MODULE_NAME.fullmatch(text))
         # A class body runs with the module: its own imports are not lazy, those of its methods are.
         in_function = in_function or bool(each.co_flags & inspect.CO_OPTIMIZED)
         if in_function:
             lazy.extend(_imports_of(each))
         open_ends.extend([(inner, in_function) for inner in _nested(each)])
-    return CodeFacts(tuple(lazy), frozenset(names), frozenset(classes))
+    return CodeFacts(
+        tuple(lazy), frozenset(names), frozenset(classes), frozenset(named), not _LISTING.isdisjoint(names)
+    )
 
 
 def all_imports(code: CodeType) -> Iterator[ImportStatement]:

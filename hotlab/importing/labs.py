@@ -44,11 +44,14 @@ class Lab:
         self.builtins = live_builtins.lab_builtins(bound_import(self))
         # Which modules have ever needed a module: an index, checked against the records where it is followed.
         self.dependants: dict[str, set[str]] = {}
-        # Modules that read data or list folders while imported; that hold packages; whose code is yet to be read.
+        # Modules that read data or list folders while imported; that hold packages; that others need and that were
+        # not executed yet; that were adopted; whose code is yet to be read.
         self.reading: set[str] = set()
         self.holding: set[str] = set()
+        self.unexecuted: set[str] = set()
         self.adopted: list[str] = []
         self.unread: deque[ModuleRecord] = deque()
+        self.kept_frames: deque[FrameType] = deque()
         self.looked_at: Generation | None = None
         self._reload_lock = threading.Lock()
         self._reloader: int | None = None
@@ -184,6 +187,24 @@ class Lab:
             with self.mutex:
                 swapped = reloading.revert(generation, self.current)
             retiring.swap(swapped)
+
+    def reset_in_child(self) -> None:
+        """In a forked child: what other threads of the parent were doing does not go on here.
+
+        A module that one of them was executing is as one that was not imported; a generation that one was staging is
+        gone.
+        """
+        self.mutex = threading.RLock()
+        self._reload_lock = threading.Lock()
+        mine = [record for _generation, record in executing.under_way()]
+        if not any(record.pinned is not None and record.pinned.staged for record in mine):
+            self._reloader = None
+        for generation in [reference() for reference in self._alive.copy().values()]:
+            if generation is None:
+                continue
+            generation.drop_unfinished(but=mine)
+            if generation.staged and not any(record.pinned is generation for record in mine):
+                reloading.discard(generation)
 
     def refuse_from_within(self) -> None:
         """Raise ReloadInProgress where a reload would wait for the caller: it is being imported for one."""

@@ -102,6 +102,12 @@ def keep_in_line(table: dict[str, Any]) -> None:
             builtins.__class__ = LiveBuiltins
 
 
+def reset_in_child() -> None:
+    """In a forked child no other thread holds the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
 def let_go(table: dict[str, Any]) -> None:
     """Changes need not reach this table any more."""
     with _lock:

@@ -1,4 +1,4 @@
-"""What an edit comes to: which modules changed, which are affected, in which order they run.
+"""What an edit comes to: which modules changed, and which are affected.
 
 Nothing here touches what other threads see, and the work grows with the edit, not with the lab: who depends on whom
 is an index that grows as imports run, and is checked where it is followed.
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import attrs
 
-from hotlab.importing import executing
-from hotlab.importing.dependencies import note_lazy
+from hotlab.importing import executing, releasing
+from hotlab.importing.dependencies import needs_unexecuted, note_lazy
 from hotlab.importing.errors import HotlabError, ReloadRefused
 from hotlab.importing.generations import Generation
 from hotlab.importing.graph import in_order, reaching
@@ -29,7 +29,8 @@ class Plan:
         base: the generation it was made for.
         snapshot: the sources of the generation to be.
         changed: names of modules that were added, removed or edited, or that depend on data that was.
-        affected: names of executed modules that must be executed again, dependencies first.
+        affected: names of executed modules that must be executed again, by the order of their first import: their
+            own imports put dependencies before dependants, as they do in a fresh interpreter.
         not_reloadable: what the edit touches and can't be reloaded, with what to do.
     """
 
@@ -38,6 +39,11 @@ class Plan:
     changed: tuple[str, ...]
     affected: tuple[str, ...]
     not_reloadable: tuple[str, ...] = ()
+
+    def in_order(self) -> list[str]:
+        """The affected modules with dependencies before dependants: what would run, before anything does."""
+        records = self.base.records
+        return in_order(self.affected, {name: records[name].needs.copy() for name in self.affected})
 
 
 def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
@@ -58,13 +64,12 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     affected = affected_by(base, (changed - extensions) | _reaching_added(base, added))
     records = base.records
     places = sorted(affected, key=lambda name: records[name].place)
-    ordered = in_order(places, {name: records[name].needs.copy() for name in affected})
     notes = tuple(f"{name} is an extension module: restart the lab to take it in" for name in sorted(extensions))
     if data:
         snapshot = snapshot.with_data({**base.snapshot.data, **_relative(data, base)})
     elif base.snapshot.data:
         snapshot = snapshot.with_data(base.snapshot.data)
-    return Plan(base, snapshot, tuple(sorted(changed)), tuple(ordered), notes)
+    return Plan(base, snapshot, tuple(sorted(changed)), tuple(places), notes)
 
 
 def _look(base: Generation, tree: SourceTree) -> Snapshot:
@@ -97,8 +102,13 @@ def same_content(old: Source | None, new: Source | None) -> bool:
 def read_code(generation: Generation) -> None:
     """Read the lazy imports off the modules of a lab that were executed since it was done last."""
     lab = generation.lab
+    if lab.kept_frames:
+        releasing.clear_finished(lab.kept_frames)
     while lab.unread:
         record = lab.unread.popleft()
+        for value in list(record.namespace.values()):
+            if issubclass(type(value), BaseException):
+                lab.kept_frames.extend(releasing.engine_frames_behind(value))
         if record.source.kind != "extension":
             try:
                 note_lazy(record, record.home.snapshot)
@@ -108,6 +118,31 @@ def read_code(generation: Generation) -> None:
             lab.reading.add(record.name)
         if record.held or record.source.is_package:
             lab.holding.add(record.name)
+        lab.unexecuted.discard(record.name)
+        _follow_unexecuted(generation, record.lazy)
+    for name in lab.unexecuted.copy():
+        source = generation.snapshot.get(name)
+        if name in generation.ready or source is None:
+            lab.unexecuted.discard(name)
+        elif source.lazy_needs is None or source.lazy_needs.layout is not generation.snapshot.layout:
+            _follow_unexecuted(generation, {name}, again=True)
+
+
+def _follow_unexecuted(generation: Generation, names: Iterable[str], *, again: bool = False) -> None:
+    """Find out what modules would need that are needed but were not executed yet: a closure leads through them."""
+    lab, open_ends = generation.lab, list(names)
+    while open_ends:
+        name = open_ends.pop()
+        source = generation.snapshot.get(name)
+        if source is None or source.kind == "extension" or name in generation.ready:
+            continue
+        if name in lab.unexecuted and not again:
+            continue
+        again = False
+        lab.unexecuted.add(name)
+        for need in needs_unexecuted(source, generation.snapshot):
+            lab.note_dependant(need, name)
+            open_ends.append(need)
 
 
 def _stale_data(base: Generation) -> tuple[set[str], dict[str, str | None]]:
@@ -138,14 +173,19 @@ def _relative(data: dict[str, str | None], base: Generation) -> dict[str, str | 
 
 
 def dependants_of(base: Generation, name: str) -> list[str]:
-    """The executed modules of a generation that need a module, eagerly or lazily."""
+    """The modules of a generation that need a module, eagerly or lazily: executed, or needed by some that are."""
     found = []
-    records = base.records
-    for dependant in base.lab.dependants.get(name, frozenset()).copy():
-        record = records.get(dependant)
-        # The index keeps what was true of an earlier execution: the record says what is.
-        if record is not None and record.state == "ready" and (name in record.needs or name in record.lazy):
-            found.append(dependant)
+    lab = base.lab
+    for dependant in lab.dependants.get(name, frozenset()).copy():
+        record = base.records.get(dependant)
+        # The index keeps what was true of an earlier execution: the record, or the source, says what is.
+        if record is not None and record.state == "ready":
+            if name in record.needs or name in record.lazy:
+                found.append(dependant)
+        elif dependant in lab.unexecuted:
+            source = base.snapshot.get(dependant)
+            if source is not None and name in needs_unexecuted(source, base.snapshot):
+                found.append(dependant)
     return found
 
 

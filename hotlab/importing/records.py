@@ -8,8 +8,10 @@ generation, over one namespace.
 
 from __future__ import annotations
 
+import dis
 import importlib.machinery
 import itertools
+import sys
 from collections.abc import Callable, Hashable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +29,8 @@ _module_members: Any = vars(ModuleType)
 own_namespace: Callable[[ModuleType], dict[str, Any]] = _module_members["__dict__"].__get__
 _counter = itertools.count()
 _CHILDREN = "__hotlab_children__"
+_UNFINISHED = "__hotlab_unfinished__"
+_IMPORT_FROM = dis.opmap["IMPORT_FROM"]
 
 
 @attrs.frozen
@@ -81,7 +85,8 @@ class ModuleRecord:
     @property
     def home(self) -> Generation:
         """The newest generation that holds this very record: the one in which imports of its code resolve."""
-        return self.pinned or self.lab.current
+        current = self.lab.current  # read first: a commit pins before it moves the current one
+        return self.pinned or current
 
     def lock_for_others(self) -> ModuleLock:
         """What threads wait for while another executes it. Called under the lab's mutex."""
@@ -111,8 +116,10 @@ class GenerationPackage(ModuleType):
             if name in namespace:
                 own[name] = namespace[name]
         own[_CHILDREN] = children
+        unfinished: dict[str, Any] = {}
+        own[_UNFINISHED] = unfinished
         # Module objects call an own `__getattr__` for what they don't hold: faster than a method of the class.
-        own["__getattr__"] = _lookup_in(record.name, namespace, children)
+        own["__getattr__"] = _lookup_in(record.name, namespace, children, unfinished)
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
@@ -159,12 +166,20 @@ def children_of(package: ModuleType) -> dict[str, Any]:
     return children
 
 
+def unfinished_in(package: ModuleType) -> dict[str, Any]:
+    """The submodules that are being executed, which only import statements find, in cycles."""
+    unfinished: dict[str, Any] = own_namespace(package)[_UNFINISHED]
+    return unfinished
+
+
 def is_submodule(value: Any, package: str, name: str) -> bool:
     """Whether a value is the submodule of that name, of whichever generation."""
     return isinstance(value, ModuleType) and own_namespace(value).get("__name__") == f"{package}.{name}"
 
 
-def _lookup_in(package: str, namespace: dict[str, Any], children: dict[str, Any]) -> Callable[[str], Any]:
+def _lookup_in(
+    package: str, namespace: dict[str, Any], children: dict[str, Any], unfinished: dict[str, Any]
+) -> Callable[[str], Any]:
     def lookup(name: str) -> Any:
         try:
             value = namespace[name]
@@ -176,6 +191,11 @@ def _lookup_in(package: str, namespace: dict[str, Any], children: dict[str, Any]
                 return value
             if name in children:
                 return children[name]
+        if name in unfinished:
+            # Plain Python gives a half-made submodule to `from . import c` and `import a.c as m`, not to `a.c`.
+            frame = sys._getframe(1)
+            if frame.f_code.co_code[frame.f_lasti] == _IMPORT_FROM:
+                return unfinished[name]
         fallback = namespace.get("__getattr__")
         if fallback is not None:
             return fallback(name)

@@ -106,6 +106,8 @@ def commit(staged: Generation, before: Generation) -> Swap:
         if record is not None and staged.records.get(name) is not record:
             record.pinned = before
     before.claimed = staged.claimed = None
+    if before.snapshot.layout is not staged.snapshot.layout:
+        _prune(lab.dependants, staged)
     staged.staged = False
     lab.current = staged
     for name in executed:
@@ -114,6 +116,14 @@ def commit(staged: Generation, before: Generation) -> Swap:
             record.pinned = None
     publish(staged, before, executed | staged.left_out)
     return Swap(before, staged, executed | staged.left_out, staged.changed)
+
+
+def _prune(dependants: dict[str, set[str]], now: Generation) -> None:
+    """Forget who needed what of modules that are gone; a need of a module that is not there yet is kept."""
+    for need, names in list(dependants.items()):
+        names.intersection_update(now.snapshot.sources)
+        if not names:
+            dependants.pop(need, None)
 
 
 def revert(now: Generation, before: Generation) -> Swap:
@@ -129,6 +139,7 @@ def revert(now: Generation, before: Generation) -> Swap:
         record = now.records.get(name)
         if record is not None:
             record.pinned = None
+            now.lab.unread.append(record)
     publish(now, before, replaced)
     return Swap(before, now, replaced, different(before.snapshot, now.snapshot))
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from hotlab.importing import releasing
 from hotlab.importing.asking import generation_asked_for
 from hotlab.importing.records import ModuleRecord
 from hotlab.importing.sources import Source
@@ -64,6 +65,7 @@ def swap(swapped: Swap) -> None:
             _guard_classes(old_record)
         if new_record is not None and new_record.guarded:
             _unguard_classes(new_record)
+    releasing.empty_typing_caches()
 
 
 def _retire_text(source: Source) -> None:
@@ -86,7 +88,7 @@ def _retire_text(source: Source) -> None:
 def _classes_in(record: ModuleRecord) -> Iterator[type]:
     """The classes that a module defines by class statements at its top level."""
     for name in record.source.facts().classes:
-        cls = record.namespace.get(name)
+        cls: Any = record.namespace.get(name)
         # No isinstance: it may run code of the lab's.
         if issubclass(type(cls), type) and cls.__dict__.get("__module__") == record.name:
             yield cls

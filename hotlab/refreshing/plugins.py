@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 import attrs
-import importlib_metadata
 import pluggy
 
 from hotlab.refreshing import hookspecs
@@ -54,6 +53,10 @@ def new_plugin_manager() -> pluggy.PluginManager:
 
 def load_plugins(group: str = PROJECT) -> Plugins:
     """Load every plugin of an entry-point group, by name; those that fail are reported and skipped."""
+    # Here and not above: importing it changes `importlib.metadata` for the whole process, which code that only
+    # reloads itself did not ask for.
+    import importlib_metadata
+
     manager = new_plugin_manager()
     loaded: list[PluginInfo] = []
     failed: list[PluginFailure] = []
