@@ -8,9 +8,11 @@ decides, it is the current generation.
 
 from __future__ import annotations
 
+import sys
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from hotlab.importing import executing
 from hotlab.importing.records import ModuleRecord, record_of_namespace
 
 if TYPE_CHECKING:
@@ -18,11 +20,16 @@ if TYPE_CHECKING:
     from hotlab.importing.labs import Lab
 
 
-def generation_asked_for(lab: Lab, frame: FrameType | None) -> Generation:
-    """The generation of the lab code that is running in a frame or called it."""
+def generation_asked_for(lab: Lab) -> Generation:
+    """The generation of the lab code that called, through whatever else; the current one where none did."""
     current = lab.current
     if not lab.others_alive:
         return current
+    if executing.under_way():
+        making = executing.innermost_of(lab)
+        if making is not None:
+            return making
+    frame: FrameType | None = sys._getframe(1)
     builtins = lab.builtins
     newest, oldest = current, 0
     while frame is not None:
@@ -43,8 +50,9 @@ def generation_asked_for(lab: Lab, frame: FrameType | None) -> Generation:
     return newest
 
 
-def lab_record_of(lab: Lab, frame: FrameType | None) -> ModuleRecord | None:
-    """The record of the nearest lab code that is running in a frame or called it."""
+def calling_record(lab: Lab) -> ModuleRecord | None:
+    """The record of the nearest lab code that called, through whatever else."""
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_globals.get("__builtins__") is lab.builtins:
             record = record_of_namespace(frame.f_globals)

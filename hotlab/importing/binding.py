@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hotlab.importing import executing
-from hotlab.importing.asking import generation_asked_for, lab_record_of
+from hotlab.importing.asking import calling_record, generation_asked_for
 from hotlab.importing.facades import Facade, loader_of
 from hotlab.importing.records import (
     GenerationPackage,
@@ -58,14 +58,14 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
         except (KeyError, TypeError, AttributeError):
             record = None
         if type(record) is not ModuleRecord:
-            record = lab_record_of(lab, sys._getframe(1)) if level == 0 else None
+            record = calling_record(lab) if level == 0 else None
         if record is None or not lab.enabled:
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         if level:
             name = absolute_name(name, globals, level)
             own = name == own_name or name.startswith(below)
         if own:
-            return _import_for(record, name, fromlist)
+            return _import_for(record, name, fromlist or ())
         real = builtins.__import__(name, globals, locals, fromlist or (), 0)
         return real if fromlist and name != "importlib" else _importlib_for(record)
 
@@ -74,6 +74,8 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
 
 def absolute_name(name: str, namespace: Mapping[str, Any] | None, level: int) -> str:
     """Resolve a relative import as Python does. Raises ImportError where it reaches beyond the top-level package."""
+    if not level:
+        return name
     namespace = namespace or {}
     package = namespace.get("__package__")
     if package is None:
@@ -98,12 +100,27 @@ def generation_for(record: ModuleRecord) -> Generation:
     return record.home
 
 
-def _import_for(record: ModuleRecord, full: str, fromlist: Sequence[str] | None) -> Any:
-    """What ``__import__`` answers to the code of a record; notes what the code needs."""
+def _import_for(record: ModuleRecord, full: str, fromlist: Sequence[str]) -> Any:
+    """What ``__import__`` answers to the code of a record; notes what the code needs.
+
+    Once a module is ready, each statement in its functions has one answer for a generation: it is kept there.
+    """
     current = record.lab.current  # read first: a commit pins before it moves the current one
     generation = record.pinned or current
     if record.state == "ready" and record.pinned is None and executing.under_way():
         generation = generation_for(record)
+    if record.state != "ready" or type(fromlist) is not tuple:
+        return _find_for(record, generation, full, fromlist)
+    key = (record.place, full, fromlist)
+    answer = generation.answers.get(key)
+    if answer is None:
+        answer = _find_for(record, generation, full, fromlist)
+        if full in generation.ready:
+            generation.answers[key] = answer
+    return answer
+
+
+def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist: Sequence[str]) -> Any:
     if full not in record.needs:
         record.note_need(full)
     module = generation.ready.get(full)
@@ -213,7 +230,7 @@ def _bound_import_module(record: ModuleRecord) -> Callable[..., Any]:
         generation = generation_for(record)
         if not executing.under_way() and record.pinned is None:
             # The name is computed: code that old and new callers share asks on behalf of its caller.
-            generation = generation_asked_for(lab, sys._getframe(1))
+            generation = generation_asked_for(lab)
         module = generation.load(full)
         if isinstance(module, GenerationPackage) and record.state != "ready":
             record.held.add(full)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib.machinery
 import sys
 from collections.abc import Iterable
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from hotlab.importing.asking import generation_asked_for
@@ -34,21 +34,17 @@ class Facade(ModuleType):
             return super().__getattribute__(name)
         if name == "__spec__":
             return _spec_of(self)
-        frame = sys._getframe(1)
-        record, module = _target(self, frame, load=not name.startswith("__"))
+        record, module = _target(self, load=not name.startswith("__"))
         if record is None:
             if name == "__dict__":
                 return own_namespace(self)
             return super().__getattribute__(name)
         if name == "__dict__":
-            asker = frame.f_globals.get("__name__")
             # doctest tells a module's own functions by the identity of their globals.
-            return (
-                _PackageView.of(module)
-                if isinstance(module, GenerationPackage) and asker != "doctest"
-                else module.__dict__
-            )
-        if name == "__file__" and record.source.retired and frame.f_globals.get("__name__") == "inspect":
+            if isinstance(module, GenerationPackage) and sys._getframe(1).f_globals.get("__name__") != "doctest":
+                return _PackageView.of(module)
+            return module.__dict__
+        if name == "__file__" and record.source.retired and sys._getframe(1).f_globals.get("__name__") == "inspect":
             return record.source.shown_path  # it looks for the text of old code
         return outside(getattr(module, name))
 
@@ -58,21 +54,21 @@ class Facade(ModuleType):
             return
         if isinstance(value, Facade) and loader_of(value).name == f"{loader_of(self).name}.{name}":
             return  # importlib binding a submodule: the generation has bound it already
-        record, module = _target(self, sys._getframe(1))
+        record, module = _target(self)
         if record is None:
             own_namespace(self)[name] = value
         else:
             setattr(module, name, value)
 
     def __delattr__(self, name: str) -> None:
-        record, module = _target(self, sys._getframe(1))
+        record, module = _target(self)
         if record is None:
             super().__delattr__(name)
         else:
             delattr(module, name)
 
     def __dir__(self) -> Iterable[str]:
-        record, module = _target(self, sys._getframe(1))
+        record, module = _target(self)
         return sorted(own_namespace(self)) if record is None else dir(module)
 
     def __repr__(self) -> str:
@@ -137,15 +133,15 @@ def _spec_of(facade: Facade) -> importlib.machinery.ModuleSpec | None:
     return spec
 
 
-def _target(facade: Facade, frame: FrameType | None, *, load: bool = False) -> tuple[ModuleRecord | None, Any]:
-    """The record and the real module that a façade stands for where that frame asks; (None, None) if none does.
+def _target(facade: Facade, *, load: bool = False) -> tuple[ModuleRecord | None, Any]:
+    """The record and the real module that a façade stands for, for who asks now; (None, None) if none does.
 
     With `load`, a module that the generation has but did not execute yet (an old task imported it first, and then
     came an edit) is executed.
     """
     loader = loader_of(facade)
     name = loader.name
-    generation = generation_asked_for(loader.lab, frame)
+    generation = generation_asked_for(loader.lab)
     record = generation.records.get(name)
     if load and (record is None or record.state != "ready") and name in generation.snapshot.sources:
         # Another thread's first import is waited for, as plain Python does; this thread's own is seen half-made.

@@ -45,6 +45,8 @@ class Generation:
         self.ready: dict[str, Any] = {}
         self.packages: dict[str, GenerationPackage] = {}
         self.executed: list[str] = []
+        # What import statements in functions were answered: (place of the record, name, names taken) → module.
+        self.answers: dict[tuple[int, str, tuple[str, ...]], Any] = {}
         self.staged = False
         # While a successor is being staged, and of a staged one: what was begun to be imported meanwhile.
         self.claimed: set[str] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import weakref
 from collections import deque
@@ -95,9 +94,9 @@ class Lab:
         record = self.current.records.get(loader_of(facade).name)
         return record is not None and record.facade is facade
 
-    def facade_for(self, name: str, frame: FrameType) -> Facade | None:
-        """The façade of a module in the generation that a frame asks for; a new one where it was not imported yet."""
-        generation = generation_asked_for(self, frame)
+    def facade_for(self, name: str) -> Facade | None:
+        """The façade of a module in the generation that is asked for; a new one where it was not imported yet."""
+        generation = generation_asked_for(self)
         record = generation.records.get(name)
         if record is not None and isinstance(record.facade, Facade):
             return record.facade
@@ -213,7 +212,7 @@ class Lab:
         module = top[1].name if top is not None else None
         if not inside and self.others_alive:
             # Not the reloading thread, but one that a module which it executes has started, and may wait for.
-            asked = generation_asked_for(self, sys._getframe(1))
+            asked = generation_asked_for(self)
             inside = asked.staged
         if inside:
             where = f" (by {module})" if module is not None else ""

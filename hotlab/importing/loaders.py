@@ -36,11 +36,11 @@ class LabLoader(importlib.machinery.SourceFileLoader):
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         """The façade of the module, which importlib puts into ``sys.modules``."""
         self._created = True
-        return self.lab.facade_for(self.name, sys._getframe(1))
+        return self.lab.facade_for(self.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Make sure that the real module is executed in the generation that is asked for."""
-        generation = generation_asked_for(self.lab, sys._getframe(1))
+        generation = generation_asked_for(self.lab)
         if self._created:
             self._created = False
             generation.load(self.name)
@@ -52,7 +52,7 @@ class LabLoader(importlib.machinery.SourceFileLoader):
         """The source of the real module, or of the façade's module in the generation that is asked for."""
         if self.record is not None:
             return self.record.source
-        return generation_asked_for(self.lab, sys._getframe(1)).snapshot.get(self.name)
+        return generation_asked_for(self.lab).snapshot.get(self.name)
 
     def _source(self) -> Source:
         source = self.source()
@@ -91,7 +91,7 @@ class LabFinder:
             return None
         if fullname == lab.name and fullname not in sys.modules:
             lab.start_afresh()
-        source = generation_asked_for(lab, sys._getframe(1)).snapshot.get(fullname)
+        source = generation_asked_for(lab).snapshot.get(fullname)
         if source is not None:
             return None if source.kind == "extension" else make_spec(LabLoader(lab, fullname, source.path), source)
         if importlib.machinery.PathFinder.find_spec(fullname, path) is not None:

@@ -109,6 +109,7 @@ def commit(staged: Generation, before: Generation) -> Swap:
     if before.snapshot.layout is not staged.snapshot.layout:
         _prune(lab.dependants, staged)
     staged.staged = False
+    lab.looked_at = None
     lab.current = staged
     for name in executed:
         record = staged.records.get(name)

@@ -121,7 +121,7 @@ def _guarded_reduce(record: ModuleRecord, cls: type, own: Any) -> Callable[[Any,
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
         frame = sys._getframe(1)
         if frame.f_globals.get("__name__") != "copy":
-            asked = generation_asked_for(record.lab, frame)
+            asked = generation_asked_for(record.lab)
             if asked.records.get(record.name) is not record:
                 raise pickle.PicklingError(
                     f"an instance of {cls.__module__}.{cls.__qualname__} of generation {record.home.number} can't be "
