@@ -30,7 +30,7 @@ from real_packages_list import COMMON, PACKAGES, RealPackage  # noqa: E402
 
 RESULT = HERE / "results" / "real_packages.md"
 VENV = HERE / ".venv-real-packages"
-ROUNDS = 3
+ROUNDS = 5
 WHERE = "import importlib.util, sys; print(importlib.util.find_spec(sys.argv[1]).submodule_search_locations[0])"
 VERSION = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
 
@@ -63,7 +63,7 @@ def measure(package: RealPackage, python: str, folder: Path) -> dict[str, Any]:
     child("timed", name, str(folder), names, python)  # both caches are warm from here on
     plain, through = [], []
     for _ in range(ROUNDS):
-        plain.append(child("plain", name, str(folder), names, python)["seconds"])
+        plain.append(child("timed_plain", name, str(folder), names, python)["seconds"])
         through.append(child("timed", name, str(folder), names, python)["seconds"])
     live = child("live", name, str(folder), names, python)
     return {
@@ -89,7 +89,7 @@ def table(results: list[dict[str, Any]]) -> list[str]:
         if "edits" not in result:
             lines.append("| " + " | ".join([*cells, *[""] * 7, "failed"]) + " |")
             continue
-        spread = f"{result['ratio']:.2f} ({min(result['ratios']):.2f}–{max(result['ratios']):.2f})"
+        spread = f"{result['ratio']:.2f} ({min(result['ratios']):.2f} to {max(result['ratios']):.2f})"
         cells += [str(result["modules"]), f"{result['plain'] * 1000:.0f} ms", spread]
         for edit in result["edits"]:
             short = edit["module"].removeprefix(result["name"] + ".")
@@ -112,6 +112,8 @@ def details(results: list[dict[str, Any]]) -> list[str]:
     for result in results:
         for limit in result.get("limits", ()):
             lines.append(f"* `{limit['module']}` ({limit['outcome']}): {limit['why']}.")
+        for name, why in edits[result["name"]].kept:
+            lines.append(f"* `{name}` (kept): {why}.")
     wrong = [(result["name"], problem) for result in results for problem in result["problems"]]
     if wrong:
         lines += ["", "## What went wrong", ""]

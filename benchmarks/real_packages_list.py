@@ -40,8 +40,9 @@ class Limit:
 class RealPackage:
     """A package that becomes a lab: its import name, what pip installs, pinned, and what is edited.
 
-    `leaf`, `middle` and `core` stand in the order of how many modules depend on them. The smoke check is the function
-    of the package's name in ``real_packages_smoke.py``.
+    `leaf`, `middle` and `core` stand in the order of how many modules depend on them; `kept` names what rightly holds
+    code of an older generation, and why. The smoke check is the function of the package's name in
+    ``real_packages_smoke.py``.
     """
 
     name: str
@@ -50,10 +51,11 @@ class RealPackage:
     middle: Edit
     core: Edit
     limits: tuple[Limit, ...] = ()
+    kept: tuple[tuple[str, str], ...] = ()
 
 
 # What hotlab itself needs.
-COMMON = ("attrs==26.1.0", "pluggy==1.7.0")
+COMMON = ("attrs==26.1.0", "importlib_metadata==10.2.0", "pluggy==1.7.0")
 
 PACKAGES = (
     RealPackage(
@@ -178,15 +180,22 @@ PACKAGES = (
             "    return 2 * int(value)\n",
             "werkzeug.http.parse_range_header('bytes=1-2').ranges",
         ),
+        kept=(
+            (
+                "werkzeug.debug.console._displayhook",
+                "when it is imported, the module keeps the `sys.displayhook` that it finds, which its predecessor set,"
+                " and sets its own; this chain, which `importlib.reload` makes too, keeps old generations in memory",
+            ),
+        ),
     ),
     RealPackage(
         "docutils",
         ("docutils==0.23",),
         leaf=Edit(
-            "docutils.languages.de",
-            "'note': 'Bemerkung'",
-            "'note': 'Notiz'",
-            "docutils.languages.get_language('de').labels['note']",
+            "docutils.examples",
+            "fragment = parts['html_body']",
+            "fragment = '<!-- made here -->' + parts['html_body']",
+            "docutils.examples.html_body('text')",
         ),
         middle=Edit(
             "docutils.parsers.rst.roles",
@@ -340,9 +349,9 @@ PACKAGES = (
         ),
         leaf=Edit(
             "bluesky.plan_patterns",
-            "np.linspace(start, stop, num=num, endpoint=True)",
-            "np.linspace(start, stop + 1, num=num, endpoint=True)",
-            "float(bluesky.plans.plan_patterns.inner_product(3, ['x', 0, 1]).by_key()['x'][-1])",
+            "Wrong number of positional arguments for 'inner_product'",
+            "Three arguments for each motor, please",
+            "bluesky.plans.plan_patterns.inner_product(3, ['x'])",
         ),
         middle=Edit(
             "bluesky.plan_stubs",
