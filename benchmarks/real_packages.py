@@ -4,8 +4,8 @@
 
 installs the pinned packages of ``real_packages_list.py`` into ``benchmarks/.venv-real-packages`` (once), and takes
 each of them, on a copy of its files and in processes of its own, through a leaf, a middle and a core edit, two broken
-edits and the way back. What must hold is written in ``docs/real-packages.md``. The result goes to
-``benchmarks/results/real_packages.md``; the exit code is 1 where something did not hold.
+edits and the way back. What must hold is written in ``docs/real-packages.md``, whose last part is the result, which
+also goes to ``benchmarks/results/real_packages.md``. The exit code is 1 where something did not hold.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from real_packages_child import child  # noqa: E402
 from real_packages_list import COMMON, PACKAGES, RealPackage  # noqa: E402
 
 RESULT = HERE / "results" / "real_packages.md"
+PAGE = HERE.parent / "docs" / "real-packages.md"
+MARK = "<!-- From here on: written by benchmarks/real_packages.py. -->\n"
 VENV = HERE / ".venv-real-packages"
 ROUNDS = 5
 WHERE = "import importlib.util, sys; print(importlib.util.find_spec(sys.argv[1]).submodule_search_locations[0])"
@@ -150,15 +152,20 @@ def main() -> int:
     wrong = [result["name"] for result in results if result["problems"]]
     if not options.only:
         version = ask(python, "import platform; print(platform.python_version())", "")
-        text = [
+        lines = [
+            "# Result",
+            "",
             f"Python {version} on {platform.system()}, {os.cpu_count()} CPUs, {time.monotonic() - started:.0f} s;"
             f" {len(results) - len(wrong)} of {len(results)} packages passed.",
             "",
             *table(results),
             *details(results),
         ]
+        text = "\n".join(lines) + "\n"
         RESULT.parent.mkdir(exist_ok=True)
-        RESULT.write_text("\n".join(text) + "\n", "utf-8")
+        RESULT.write_text(text, "utf-8")
+        explained = PAGE.read_text("utf-8").partition(MARK)[0]
+        PAGE.write_text(f"{explained}{MARK}\n{text.replace('# ', '## ', 1)}", "utf-8")
     return 1 if wrong else 0
 
 
