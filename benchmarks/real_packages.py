@@ -32,7 +32,7 @@ RESULT = HERE / "results" / "real_packages.md"
 PAGE = HERE.parent / "docs" / "real-packages.md"
 MARK = "<!-- From here on: written by benchmarks/real_packages.py. -->\n"
 VENV = HERE / ".venv-real-packages"
-ROUNDS = 5
+ROUNDS, FEWER_ROUNDS = 5, 3
 WHERE = "import importlib.util, sys; print(importlib.util.find_spec(sys.argv[1]).submodule_search_locations[0])"
 VERSION = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
 
@@ -62,9 +62,9 @@ def measure(package: RealPackage, python: str, folder: Path) -> dict[str, Any]:
     shutil.copytree(installed, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     found = child("survey", name, str(folder), [], python)
     names = found["names"]
-    child("timed", name, str(folder), names, python)  # both caches are warm from here on
+    first = child("timed", name, str(folder), names, python)["seconds"]  # both caches are warm from here on
     plain, through = [], []
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if first < 1 else FEWER_ROUNDS):
         plain.append(child("timed_plain", name, str(folder), names, python)["seconds"])
         through.append(child("timed", name, str(folder), names, python)["seconds"])
     live = child("live", name, str(folder), names, python)
