@@ -16,9 +16,7 @@ from pathlib import Path
 
 def pygments() -> object:
     """Highlight two languages; what is looked up by name is imported only then."""
-    import pygments as package
-    from pygments import formatters, lexers
-
+    package, formatters, lexers = map(importlib.import_module, ("pygments", "pygments.formatters", "pygments.lexers"))
     page = "<p class='a'>text</p>"
     return [
         package.highlight("[oven]\nlimit = 1\n", lexers.get_lexer_by_name("ini"), formatters.HtmlFormatter()),
@@ -29,9 +27,9 @@ def pygments() -> object:
 
 def markdown_it() -> object:
     """Render a page."""
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt().render("# Oven\n\nHot & *very*\n`hot`\n\n* one\n* two\n")
+    markdown = importlib.import_module("markdown_it").MarkdownIt()
+    rendered: str = markdown.render("# Oven\n\nHot & *very*\n`hot`\n\n* one\n* two\n")
+    return rendered
 
 
 # A leaf, a middle and a core module, each with the lines that are appended to it.

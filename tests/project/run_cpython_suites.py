@@ -72,7 +72,7 @@ def main(mode: str, folder: Path) -> None:
         hotlab.enable(LAB)
         importlib.import_module(LAB)
         lab_right = edited(folder, 300)
-        assert sys.meta_path != meta_path
+        assert len(sys.meta_path) > len(meta_path)
     suite = unittest.defaultTestLoader.loadTestsFromNames(SUITES)
     outcomes = Outcomes()
     suite.run(outcomes)
