@@ -109,7 +109,7 @@ def details(results: list[dict[str, Any]]) -> list[str]:
     for result in results:
         for edit in result.get("edits", ()):
             seen = getattr(edits[result["name"]], edit["place"]).seen
-            lines.append(f"* {edit['place']} `{edit['module']}`, seen as `{seen}`")
+            lines.append(f"* {edit['place']} `{edit['module']}`, seen as ``{seen}``")
     lines += ["", "## What does not come through", ""]
     for result in results:
         for limit in result.get("limits", ()):
