@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from module_texts import PACKAGE
 from synthetic_lab import LabPlan
 
+
 class Engine:
     """Plain Python, and what every engine has: ``enable``, then the lab is imported, then ``prepare``, then refreshes.
 

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 NOT_AVAILABLE = "not available yet"
+RATIO = "\N{MULTIPLICATION SIGN}"
+NONE = "\N{EN DASH}"
+TO = f" {NONE} "
 
 
 @dataclasses.dataclass
@@ -18,7 +21,7 @@ class Figure:
         key: its name in the JSON file.
         title: what it is, for people.
         size: how many modules the lab has; None where that does not matter.
-        unit: of its values: ``×`` for a ratio.
+        unit: of its values; RATIO for a ratio.
         goal: the most that the median may be; None for a value that is only told.
         values: one a round.
         cpu: the same taken from CPU time, where it was measured.
@@ -83,16 +86,16 @@ def ratio_of_round(above: Sequence[dict[str, Any]], below: Sequence[dict[str, An
 def number(value: float | None, unit: str = "") -> str:
     """A value with about three digits."""
     if value is None:
-        return "–"
-    if value == int(value) and abs(value) < 1000 and unit not in ("×",):
+        return NONE
+    if value == int(value) and abs(value) < 1000 and unit != RATIO:
         text = f"{int(value)}"
     elif abs(value) >= 100:
         text = f"{value:,.0f}"
     elif abs(value) >= 10:
         text = f"{value:.1f}"
     else:
-        text = f"{value:.2f}" if abs(value) >= 0.1 or unit == "×" else f"{value:.3f}"
-    return text if unit in ("", "×") else f"{text} {unit}"
+        text = f"{value:.2f}" if abs(value) >= 0.1 or unit == RATIO else f"{value:.3f}"
+    return text if unit in ("", RATIO) else f"{text} {unit}"
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -107,9 +110,9 @@ def figure_table(figures: Sequence[Figure]) -> str:
     rows = []
     for figure in figures:
         low, high = quartiles(figure.values)
-        spread = f"{number(low, figure.unit)} – {number(high, figure.unit)}" if len(figure.values) > 1 else "–"
+        spread = number(low, figure.unit) + TO + number(high, figure.unit) if len(figure.values) > 1 else NONE
         cpu = statistics.median(figure.cpu) if figure.cpu else None
-        met = {True: "yes", False: "**no**", None: "–"}[figure.met]
+        met = {True: "yes", False: "**no**", None: NONE}[figure.met]
         remark = "; ".join(text for text in (figure.failed, figure.note) if text)
         rows.append(
             [

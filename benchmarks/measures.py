@@ -206,7 +206,7 @@ class Bench:
                 if getattr(module, exported) is not getattr(sys.modules[home], exported):
                     stale += 1
                     break
-        return stale + (sys.modules[name].probe() != self.plan.modules[name].calibration)
+        return stale + int(sys.modules[name].probe() != self.plan.modules[name].calibration)
 
 
 class Clock:

@@ -28,7 +28,7 @@ CALIBRATION = {calibration}
 TOTAL = ({terms}) % {modulus}
 '''
 
-BASE = '''
+BASE = """
 
 REGISTRY: dict[str, type] = {{}}
 
@@ -71,7 +71,7 @@ class BaseTask(Base):
 
 def probe() -> int:
     return {calibration}
-'''
+"""
 
 ENUM = """
 

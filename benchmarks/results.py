@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from figures import Figure, figure_table, number, table
+from figures import NONE, Figure, figure_table, number, table
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 DONE = ("no change", "leaf", "mid", "core", "import")
@@ -54,12 +54,14 @@ def _times_table(times: Sequence[dict[str, Any]]) -> str:
             row["no change"] = f"failed: {one['failed']}".replace("|", "/")
         else:
             row[one["done"]] = number(one["wall"] * 1000) + ("*" if one["stale"] else "")
-    lines = [[f"{size:,}", engine, *(row.get(done, "–") for done in DONE)] for (size, engine), row in sorted(rows.items())]
+    lines = [
+        [f"{size:,}", engine, *(row.get(done, NONE) for done in DONE)] for (size, engine), row in sorted(rows.items())
+    ]
     return table(["modules", "engine", *DONE], lines)
 
 
 def plot(times: Sequence[dict[str, Any]], file: Path) -> bool:
-    """Draw the times against the size of the lab. False where matplotlib is not installed or there is nothing to draw."""
+    """Draw the times against the size of the lab. False where matplotlib is missing, or there is nothing to draw."""
     drawn = [one for one in times if "wall" in one and one["done"] in DONE[:4] and one["engine"] in COLOURS]
     if not drawn or importlib.util.find_spec("matplotlib") is None:
         return False
@@ -72,7 +74,8 @@ def plot(times: Sequence[dict[str, Any]], file: Path) -> bool:
     titles = {"no change": "nothing changed", "leaf": "leaf edit", "mid": "middle edit", "core": "core edit"}
     for panel, (done, title) in zip(panels, titles.items(), strict=True):
         for engine, colour in COLOURS.items():
-            points = sorted((one["size"], one["wall"] * 1000) for one in drawn if (one["done"], one["engine"]) == (done, engine))
+            own_points = [one for one in drawn if (one["done"], one["engine"]) == (done, engine)]
+            points = sorted((one["size"], one["wall"] * 1000) for one in own_points)
             if points:
                 own = engine in ("hotlab", "floor_min")
                 sizes, walls = zip(*points, strict=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from children import ChildFailed, Labs, import_hotlab
-from figures import Figure, quartiles, ratio_of_round
+from figures import NOT_AVAILABLE, RATIO, TO, Figure, quartiles, ratio_of_round, ratios
 from peers import PEERS
 
 Answers = list[dict[str, Any]]
@@ -65,8 +65,7 @@ class Rounds:
         import_hotlab(self.labs.python)
         found = [import_hotlab(self.labs.python) for _ in range(3 * self.plan.rounds)]
         walls, cpus, memories = ([answer[place] for answer in found] for place in range(3))
-        thousand = 1000.0
-        self._add("start_ms", "`import hotlab`", None, "ms", 60, [s * thousand for s in walls], [s * thousand for s in cpus])
+        self._add("start_ms", "`import hotlab`", None, "ms", 60, walls, cpus)
         self._add("start_mb", "`import hotlab`, memory", None, "MB", 8, memories)
 
     def imports(self) -> None:
@@ -111,8 +110,8 @@ class Rounds:
         commands += [("no change", {"do": "no_change", "times": 7})] * 3
         for target in TARGETS:
             # An edit of the core of a large lab takes long, and varies little.
-            few = target == "core" and size > 1000
-            commands += [(target, {"do": "edit", "target": target})] * (min(3, self.plan.edits) if few else self.plan.edits)
+            edits = min(3, self.plan.edits) if target == "core" and size > 1000 else self.plan.edits
+            commands += [(target, {"do": "edit", "target": target})] * edits
         return commands
 
     def _take_edits(self, size: int, answers: dict[str, dict[str, list[Answers]]]) -> None:
@@ -128,7 +127,7 @@ class Rounds:
                 raise RuntimeError(f"the floor itself left something stale after a {done} edit at {size} modules")
             key = done.replace(" ", "_")
             title = titles.get(done, f"{done} edit ÷ floor_min")
-            figure = self._add(key, title, size, "×", 1.3, wall, cpu)
+            figure = self._add(key, title, size, RATIO, 1.3, wall, cpu)
             figure.failed = f"{stale} modules stale" if stale else ""
             flat = {engine: [answer for one in rounds for answer in one] for engine, rounds in by_engine.items()}
             self._note_times(size, done, flat)
@@ -190,7 +189,8 @@ class Rounds:
         for form, text in {"import_json": "`import json`", "from_json": "`from json import loads`"}.items():
             more = [answer[f"lab:{form}"] - answer[f"outside:{form}"] for answer in found]
             plain = statistics.median(answer[f"outside:{form}"] for answer in found)
-            figure = self._add(f"late_{form}", f"in a function of the lab: {text}, more than plain", size, "µs", 0.4, more)
+            title = f"in a function of the lab: {text}, more than plain"
+            figure = self._add(f"late_{form}", title, size, "µs", 0.4, more)
             figure.note = f"plain {plain:.2f} µs"
 
     def outside(self) -> None:
@@ -212,13 +212,13 @@ class Rounds:
             ("outside_again", "outside the lab: import again ÷ without hotlab", again),
         ):
             # Plain Python against itself, in the same turns, is what noise is.
-            control = [ratio_of_round([one], [other]) for one, other in zip(found["plain+again"], found["plain"], strict=True)]
+            control = ratios(found["plain+again"], found["plain"])
             low, high = quartiles(control)
             assert low is not None
             assert high is not None
             goal = round(max(1.02, high), 3)
             figure = self._add_ratio(key, title, size, goal, found["hotlab"], found["plain"])
-            figure.note = f"noise: plain ÷ plain has quartiles {low:.2f} – {high:.2f}"
+            figure.note = f"noise: plain ÷ plain has quartiles {low:.2f}{TO}{high:.2f}"
         self._add("refusal", "the finder's refusal of a name that is not the lab's", size, "µs", 1, refusals)
 
     def peers(self) -> None:
@@ -258,14 +258,12 @@ class Rounds:
             }
             self.times.append(kept)
 
-    def _add_ratio(
-        self, key: str, title: str, size: int | None, goal: float, above: Answers, below: Answers
-    ) -> Figure:
+    def _add_ratio(self, key: str, title: str, size: int | None, goal: float, above: Answers, below: Answers) -> Figure:
         """A ratio of two series that have one value a round each."""
         pairs = list(zip(above, below, strict=True))
         wall = [one["wall"] / other["wall"] for one, other in pairs]
         cpu = [one["cpu"] / other["cpu"] for one, other in pairs if "cpu" in one]
-        return self._add(key, title, size, "×", goal, wall, cpu)
+        return self._add(key, title, size, RATIO, goal, wall, cpu)
 
     def _add(
         self,
@@ -279,7 +277,7 @@ class Rounds:
     ) -> Figure:
         figure = Figure(key, title, size, unit, goal, values, cpu or [])
         self.figures.append(figure)
-        median = "not available yet" if figure.median is None else f"{figure.median:.3g} {unit}"
+        median = NOT_AVAILABLE if figure.median is None else f"{figure.median:.3g} {unit}"
         self.say(f"{title}{f', {size} modules' if size else ''}: {median}")
         return figure
 
