@@ -57,7 +57,7 @@ def plan_of(chosen: argparse.Namespace, groups: list[str]) -> Plan:
     return Plan(
         sizes=sorted(sizes),
         rounds=chosen.rounds or (1 if quick else 5),
-        edits=3 if quick else 7,
+        edits=3 if quick else 5,
         reloads=60 if quick else 2000,
         loops=5_000 if quick else 50_000,
         peers=importable_peers(chosen.python) if "peers" in groups and not quick else [],

@@ -40,6 +40,10 @@ class Engine:
         """Take an edit of these files in."""
         raise NotImplementedError
 
+    def executed(self) -> int | None:
+        """How many modules the last refresh executed, where the engine says so."""
+        return None
+
     def vouch(self) -> bool:
         """Let a watcher say from now on that nothing changed. False where the engine has no such thing."""
         return False
@@ -108,6 +112,10 @@ class Hotlab(Engine):
         self.report = self.hotlab.refresh()
         if not self.report.ok:
             raise RuntimeError(f"refused: {self.report.error}")
+
+    def executed(self) -> int | None:
+        """See the base class."""
+        return len(self.report.reloaded)
 
     def vouch(self) -> bool:
         """See the base class."""

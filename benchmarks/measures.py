@@ -76,7 +76,9 @@ class Bench:
         paths = [self._save(target)]
         with Clock() as clock:
             self.engine.refresh(paths)
-        return {**clock.answer(), "stale": self._stale(target)}
+        affected = len(self.plan.affected(self.plan.targets[target]))
+        executed = self.engine.executed()
+        return {**clock.answer(), "stale": self._stale(target), "affected": affected, "executed": executed or affected}
 
     def two_saves(self, target: str, times: int) -> Answer:
         """Two saves of one size within a second: how often both were seen."""

@@ -84,7 +84,7 @@ class Rounds:
         for size in self.plan.sizes:
             answers: dict[str, dict[str, list[Answers]]] = {}
             vouched: Answers = []
-            for turn in range(self.plan.rounds):
+            for turn in range(self.plan.rounds if size <= 1000 else min(3, self.plan.rounds)):
                 self.say(f"edits: {size} modules, round {turn + 1}")
                 with self.labs.children(PAIR, size, "edits") as children:
                     for engine in PAIR:
@@ -129,6 +129,10 @@ class Rounds:
             title = titles.get(done, f"{done} edit ÷ floor_min")
             figure = self._add(key, title, size, RATIO, 1.3, wall, cpu)
             figure.failed = f"{stale} modules stale" if stale else ""
+            last = hotlab[-1][-1]
+            if "affected" in last:
+                figure.note = f"{last['affected']} modules affected"
+                figure.note += f", {last['executed']} executed" if last["executed"] != last["affected"] else ""
             flat = {engine: [answer for one in rounds for answer in one] for engine, rounds in by_engine.items()}
             self._note_times(size, done, flat)
 

@@ -17,6 +17,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ALL_FILES = [
     *SOURCES,
     *sorted((ROOT / "fake_lab").rglob("*.py")),
+    *sorted((ROOT / "benchmarks").rglob("*.py")),
     *sorted((ROOT / "tests").rglob("*.py")),
     *sorted(ROOT.glob("plugins/*/**/*.py")),
 ]
