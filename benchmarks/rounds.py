@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from children import ChildFailed, Labs, import_hotlab
+from children import ChildFailed, Labs, import_hotlab, where_hotlab_is
 from figures import NOT_AVAILABLE, RATIO, TO, Figure, quartiles, ratio_of_round, ratios
 from peers import PEERS
 
@@ -62,8 +62,9 @@ class Rounds:
 
     def start(self) -> None:
         """``import hotlab``."""
-        import_hotlab(self.labs.python)
-        found = [import_hotlab(self.labs.python) for _ in range(3 * self.plan.rounds)]
+        paths = where_hotlab_is(self.labs.python)
+        import_hotlab(self.labs.python, paths)
+        found = [import_hotlab(self.labs.python, paths) for _ in range(3 * self.plan.rounds)]
         walls, cpus, memories = ([answer[place] for answer in found] for place in range(3))
         self._add("start_ms", "`import hotlab`", None, "ms", 60, walls, cpus)
         self._add("start_mb", "`import hotlab`, memory", None, "MB", 8, memories)
