@@ -99,8 +99,10 @@ def main() -> None:
     }
     into_docs = whole and chosen.output is None
     target = chosen.output or ROOT / "benchmarks" / "results" / ("" if whole else "partial")
+    text = results.write(target, rounds.figures, rounds.times, about)
     plot_file = ROOT / "docs" / "speed.svg" if into_docs else target / "speed.svg"
-    text = results.write(target, rounds.figures, rounds.times, about, plot_file)
+    if not results.plot(rounds.times, plot_file):
+        say_to_stderr("no plot was drawn: it takes edits, and matplotlib (pip install -e '.[bench]')")
     if into_docs:
         results.rewrite_page(ROOT / "docs" / "speed.md", text)
     print(text)

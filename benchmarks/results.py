@@ -94,16 +94,13 @@ def plot(times: Sequence[dict[str, Any]], file: Path) -> bool:
     return True
 
 
-def write(
-    folder: Path, figures: Sequence[Figure], times: Sequence[dict[str, Any]], about: dict[str, Any], plot_file: Path
-) -> str:
-    """Write the tables, the numbers and the plot; return the tables."""
+def write(folder: Path, figures: Sequence[Figure], times: Sequence[dict[str, Any]], about: dict[str, Any]) -> str:
+    """Write the tables and the numbers; return the tables."""
     folder.mkdir(parents=True, exist_ok=True)
     text = as_markdown(figures, times, about)
     (folder / "engine.md").write_text(text, encoding="utf-8")
     kept = {"about": about, "figures": [figure.as_json() for figure in figures], "times": list(times)}
     (folder / "engine.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    plot(times, plot_file)
     return text
 
 

@@ -97,13 +97,14 @@ class Rounds:
                             if len(one) <= turn:
                                 one.append([])
                             one[turn].append(children[engine].ask(**command))
+                    vouched.append(children["hotlab"].ask("vouched", rounds=max(20, self.plan.loops // 500)))
                     for engine in PAIR:
                         children[engine].ask("mend")
-                    vouched.append(children["hotlab"].ask("vouched", rounds=max(20, self.plan.loops // 500)))
             self._take_edits(size, answers)
             known = [answer["wall"] for answer in vouched if answer["wall"] is not None]
             cpu = [answer["cpu"] for answer in vouched if answer["wall"] is not None]
-            self._add("vouched", "nothing changed, a watcher vouches", size, "µs", 5, known, cpu)
+            figure = self._add("vouched", "nothing changed, a watcher vouches", size, "µs", 5, known, cpu)
+            figure.failed = "then an edit was missed" if any(answer.get("stale") for answer in vouched) else ""
 
     def _commands(self, size: int) -> list[tuple[str, dict[str, Any]]]:
         """What each child of a round is asked in turns."""
