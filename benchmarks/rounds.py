@@ -97,7 +97,7 @@ class Rounds:
                             if len(one) <= turn:
                                 one.append([])
                             one[turn].append(children[engine].ask(**command))
-                    vouched.append(children["hotlab"].ask("vouched", rounds=max(20, self.plan.loops // 500)))
+                    vouched.append(children["hotlab"].ask("vouched", rounds=self.plan.loops // 5))
                     for engine in PAIR:
                         children[engine].ask("mend")
             self._take_edits(size, answers)
