@@ -93,6 +93,12 @@ class Child:
         self._faults.close()
 
 
+def in_turn(engines: Sequence[str], turn: int) -> list[str]:
+    """The engines, another one first at each turn: who comes first finds the machine in another state."""
+    first = turn % len(engines)
+    return [*engines[first:], *engines[:first]]
+
+
 def environment() -> dict[str, str]:
     """The environment of a child: labs have their cached bytecode."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -108,14 +114,12 @@ class Labs:
         self._ready: set[Path] = set()
 
     @contextmanager
-    def children(
-        self, engines: Sequence[str], size: int, purpose: str, *, reverse: bool = False
-    ) -> Iterator[dict[str, Child]]:
-        """A fresh child for each engine, in this order or the other way round."""
+    def children(self, engines: Sequence[str], size: int, purpose: str, *, turn: int = 0) -> Iterator[dict[str, Child]]:
+        """A fresh child for each engine; each turn begins with another one."""
         roots = {engine: self._root(engine.partition("+")[0], size, purpose) for engine in engines}
         with ExitStack() as stack:
             found = {}
-            for engine in reversed(engines) if reverse else engines:
+            for engine in in_turn(engines, turn):
                 child = Child(self.python, engine.partition("+")[0], roots[engine], self.patience)
                 stack.callback(child.close)
                 found[engine] = child
@@ -162,7 +166,10 @@ print(time.perf_counter() - wall, time.process_time() - cpu, resident() - before
 
 def where_hotlab_is(python: str) -> list[str]:
     """The folders to import from, hotlab's own first."""
-    done = subprocess.run([python, "-c", WHERE], check=True, capture_output=True, text=True, env=environment())
+    # From this folder: "-c" looks into the current one first, and this one has no hotlab.
+    done = subprocess.run(
+        [python, "-c", WHERE], check=True, capture_output=True, text=True, env=environment(), cwd=HERE
+    )
     paths: list[str] = json.loads(done.stdout)
     return paths
 

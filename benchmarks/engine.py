@@ -85,7 +85,12 @@ def main() -> None:
         for group in groups:
             say_to_stderr(f"== {group}")
             getattr(rounds, group)()
+    # Above this, the wall clock tells more of the machine than of the engines.
+    disturbed = 1.1
     floor = [one["wall"] / one["cpu"] for one in rounds.times if one["engine"] == "floor_min" and one.get("cpu")]
+    wall_over_cpu = statistics.median(floor) if floor else None
+    for figure in rounds.figures:
+        figure.by_cpu = wall_over_cpu is not None and wall_over_cpu > disturbed
     about = {
         "python": measured_python(chosen.python),
         "system": platform.system(),
@@ -95,7 +100,8 @@ def main() -> None:
         "groups": groups,
         "minutes": (time.monotonic() - begun) / 60,
         "load": [load, os.getloadavg()[0]],
-        "wall_over_cpu": statistics.median(floor) if floor else None,
+        "wall_over_cpu": wall_over_cpu,
+        "judged_by_cpu": any(figure.by_cpu for figure in rounds.figures),
     }
     into_docs = whole and chosen.output is None
     target = chosen.output or ROOT / "benchmarks" / "results" / ("" if whole else "partial")

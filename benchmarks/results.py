@@ -42,6 +42,8 @@ def _about(about: dict[str, Any]) -> str:
     text += f"load average {about['load'][0]:.1f} before and {about['load'][1]:.1f} after, of {about['cpus']} CPUs"
     if about.get("wall_over_cpu"):
         text += f"; the floor's wall time was {about['wall_over_cpu']:.2f} of its CPU time (1.0: nothing disturbed it)"
+    if about.get("judged_by_cpu"):
+        text += ", so goals are judged by CPU time where there is one"
     return text + "."
 
 

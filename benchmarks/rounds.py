@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from children import ChildFailed, Labs, import_hotlab, where_hotlab_is
+from children import ChildFailed, Labs, import_hotlab, in_turn, where_hotlab_is
 from figures import NOT_AVAILABLE, RATIO, TO, Figure, quartiles, ratio_of_round, ratios
 from peers import PEERS
 
@@ -74,7 +74,7 @@ class Rounds:
         for size in [size for size in self.plan.sizes if size <= 1000] or self.plan.sizes[:1]:
             found: dict[str, Answers] = {"plain": [], "hotlab": []}
             for turn in range(self.plan.rounds * (4 if size <= 200 else 2)):
-                with self.labs.children(("plain", "hotlab"), size, "import", reverse=bool(turn % 2)) as children:
+                with self.labs.children(("plain", "hotlab"), size, "import", turn=turn) as children:
                     for engine, child in children.items():
                         found[engine].append(child.ask("import_lab"))
             self._add_ratio("import", "import of the lab ÷ plain Python's", size, 1.15, found["hotlab"], found["plain"])
@@ -92,7 +92,7 @@ class Rounds:
                         children[engine].ask("import_lab")
                         children[engine].ask("prepare")
                     for done, command in self._commands(size):
-                        for engine in PAIR[:: 1 if turn % 2 else -1]:
+                        for engine in in_turn(PAIR, turn):
                             one = answers.setdefault(done, {}).setdefault(engine, [])
                             if len(one) <= turn:
                                 one.append([])
@@ -206,8 +206,8 @@ class Rounds:
         first: dict[str, Answers] = {engine: [] for engine in engines}
         again: dict[str, Answers] = {engine: [] for engine in engines}
         refusals = []
-        for turn in range(2 * self.plan.rounds):
-            with self.labs.children(engines, size, "outside", reverse=bool(turn % 2)) as children:
+        for turn in range(3 * self.plan.rounds):
+            with self.labs.children(engines, size, "outside", turn=turn) as children:
                 for engine, child in children.items():
                     child.ask("import_lab")
                     first[engine].append(child.ask("outside_first"))
@@ -222,7 +222,7 @@ class Rounds:
             low, high = quartiles(control)
             assert low is not None
             assert high is not None
-            goal = round(max(1.02, high), 3)
+            goal = round(max(1.02, high, 1 / low), 3)
             figure = self._add_ratio(key, title, size, goal, found["hotlab"], found["plain"])
             figure.note = f"noise: plain ÷ plain has quartiles {low:.2f}{TO}{high:.2f}"
         self._add("refusal", "the finder's refusal of a name that is not the lab's", size, "µs", 1, refusals)
