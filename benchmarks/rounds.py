@@ -124,7 +124,7 @@ class Rounds:
                 [ratio_of_round(one, other, key) for one, other in zip(hotlab, floor, strict=True)]
                 for key in ("wall", "cpu")
             )
-            stale = sum(answer.get("stale", 0) for one in hotlab for answer in one)
+            stale = max(answer.get("stale", 0) for one in hotlab for answer in one)
             if any(answer.get("stale", 0) for one in floor for answer in one):
                 raise RuntimeError(f"the floor itself left something stale after a {done} edit at {size} modules")
             key = done.replace(" ", "_")
