@@ -134,7 +134,9 @@ class Rounds:
             last = hotlab[-1][-1]
             if "affected" in last:
                 figure.note = f"{last['affected']} modules affected"
-                figure.note += f", {last['executed']} executed" if last["executed"] != last["affected"] else ""
+                figure.note += f", {last['executed']} executed" if last["executed"] > last["affected"] else ""
+                if last["executed"] < last["affected"] and not figure.failed:
+                    figure.failed = f"only {last['executed']} executed"
             flat = {engine: [answer for one in rounds for answer in one] for engine, rounds in by_engine.items()}
             self._note_times(size, done, flat)
 
