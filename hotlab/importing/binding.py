@@ -23,6 +23,7 @@ from hotlab.importing.records import (
     GenerationPackage,
     ModuleRecord,
     children_of,
+    is_submodule,
     record_of,
     record_of_namespace,
     unfinished_in,
@@ -135,7 +136,21 @@ def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist:
         return generation.ready.get(root) or generation.load(root)
     if full in generation.packages or (type(module) is not ModuleType and hasattr(module, "__path__")):
         return _take(record, generation, module, full, fromlist)
+    if full in record.lab.were_packages:
+        for name in fromlist:
+            if not hasattr(module, name):
+                _refuse_from_elsewhere(module, full, name)
     return module
+
+
+def _refuse_from_elsewhere(package: Any, full: str, name: str) -> None:
+    """Raise ImportError where Python would take a name that is not there from ``sys.modules``.
+
+    That has the module of whichever generation holds one.
+    """
+    if f"{full}.{name}" in sys.modules:
+        where = getattr(package, "__file__", None) or "unknown location"
+        raise ImportError(f"cannot import name {name!r} from {full!r} ({where})", name=full, path=where)
 
 
 def _bind_unfinished(generation: Generation, full: str) -> None:
@@ -168,7 +183,14 @@ def _take(
         # Most of what a package re-exports is neither a submodule nor missing. That is found out without a step for
         # each name, and taken from the plain module, which is as fast as in plain Python.
         real = record_of(package)
-        names = [name for name in names if name in below or name not in real.namespace]
+        space = real.namespace
+        names = [
+            name
+            for name in names
+            if name in below
+            or name not in space
+            or (isinstance(space[name], ModuleType) and is_submodule(space[name], full, name))
+        ]
         if not names and not real.adopted:
             return real.body
     for name in names:
@@ -192,12 +214,9 @@ def _take(
                 generation.load(child)
                 _bind_unfinished(generation, child)
         elif not hasattr(package, name):
-            child = f"{full}.{name}"
-            record.note_need(child)
-            if child in sys.modules and not star:
-                # Python would take that, of whichever generation it is.
-                where = getattr(package, "__file__", None) or "unknown location"
-                raise ImportError(f"cannot import name {name!r} from {full!r} ({where})", name=full, path=where)
+            record.note_need(f"{full}.{name}")
+            if not star:
+                _refuse_from_elsewhere(package, full, name)
     return package
 
 

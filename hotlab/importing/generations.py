@@ -154,6 +154,7 @@ class Generation:
         self.records[record.name] = record
         if record.has_view:
             self.packages[record.name] = GenerationPackage(record, {})
+            self.lab.were_packages.add(record.name)
 
     def _execute(self, record: ModuleRecord) -> None:
         """Execute a module that this thread has claimed.
@@ -251,8 +252,8 @@ class Generation:
                 if parent in self.packages:
                     children_of(self.packages[parent])[last] = module
                     unfinished_in(self.packages[parent]).pop(last, None)
-                # A staged generation must leave no trace in a namespace that it shares with the current one.
-                if (not self.staged or above.born == self.number) and is_submodule(module, parent, last):
+                # A namespace that is the current generation's too is not for a staged or an old one to write into.
+                if (self.lab.current is self or above.pinned is self) and is_submodule(module, parent, last):
                     above.namespace[last] = module
             record.state = "ready"
             self.ready[name] = module

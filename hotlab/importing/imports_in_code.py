@@ -39,14 +39,14 @@ class CodeFacts:
     Attributes:
         lazy: the imports that stand inside functions, at any depth.
         names: every global and attribute name that the code mentions.
-        classes: the names of the classes that it defines at its top level.
+        classes: the classes that it defines at its top level, and in those, each as the names that lead to it.
         named: strings that may name modules, in code that imports by name (``importlib.import_module("lab.oven")``).
         lists: whether it may list the modules of a package (``pkgutil.iter_modules``).
     """
 
     lazy: tuple[ImportStatement, ...]
     names: frozenset[str]
-    classes: frozenset[str]
+    classes: tuple[tuple[str, ...], ...]
     named: frozenset[str]
     lists: bool
 
@@ -55,7 +55,6 @@ def facts_of(code: CodeType) -> CodeFacts:
     """Read a module's code object and those nested in it, once."""
     lazy: list[ImportStatement] = []
     names: set[str] = set()
-    classes = {inner.co_name for inner in _nested(code) if not inner.co_flags & inspect.CO_OPTIMIZED}
     named: set[str] = set()
     open_ends = [(code, False)]
     while open_ends:
@@ -69,8 +68,15 @@ def facts_of(code: CodeType) -> CodeFacts:
             lazy.extend(_imports_of(each))
         open_ends.extend([(inner, in_function) for inner in _nested(each)])
     return CodeFacts(
-        tuple(lazy), frozenset(names), frozenset(classes), frozenset(named), not _LISTING.isdisjoint(names)
+        tuple(lazy), frozenset(names), tuple(_classes_in(code, ())), frozenset(named), not _LISTING.isdisjoint(names)
     )
+
+
+def _classes_in(code: CodeType, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for inner in _nested(code):
+        if not inner.co_flags & inspect.CO_OPTIMIZED:
+            yield (*above, inner.co_name)
+            yield from _classes_in(inner, (*above, inner.co_name))
 
 
 def all_imports(code: CodeType) -> Iterator[ImportStatement]:

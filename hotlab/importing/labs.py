@@ -47,6 +47,8 @@ class Lab:
         # not executed yet; that were adopted; whose code is yet to be read.
         self.reading: set[str] = set()
         self.holding: set[str] = set()
+        # Names that are packages in some generation.
+        self.were_packages: set[str] = set()
         self.unexecuted: set[str] = set()
         self.adopted: list[str] = []
         self.unread: deque[ModuleRecord] = deque()

@@ -180,7 +180,7 @@ def dependants_of(base: Generation, name: str) -> list[str]:
         record = base.records.get(dependant)
         # The index keeps what was true of an earlier execution: the record, or the source, says what is.
         if record is not None and record.state == "ready":
-            if name in record.needs or name in record.lazy:
+            if record.needs_it(name):
                 found.append(dependant)
         elif dependant in lab.unexecuted:
             source = base.snapshot.get(dependant)

@@ -94,6 +94,10 @@ class ModuleRecord:
             self.lock = lock_held_by(self.owner, f"hotlab:{self.name}")
         return self.lock
 
+    def needs_it(self, name: str) -> bool:
+        """Whether it needs a module, eagerly or lazily."""
+        return name in self.needs or name in self.lazy
+
     def note_need(self, name: str) -> None:
         """Its code imports a lab module."""
         if name not in self.needs:

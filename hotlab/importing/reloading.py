@@ -123,6 +123,9 @@ def _prune(dependants: dict[str, set[str]], now: Generation) -> None:
     """Forget who needed what of modules that are gone; a need of a module that is not there yet is kept."""
     for need, names in list(dependants.items()):
         names.intersection_update(now.snapshot.sources)
+        if need not in now.snapshot.sources:
+            names.intersection_update(now.records)
+            names.difference_update([name for name in names if not now.records[name].needs_it(need)])
         if not names:
             dependants.pop(need, None)
 
