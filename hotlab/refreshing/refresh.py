@@ -13,14 +13,7 @@ from pluggy import HookImpl
 
 from hotlab.importing import Generation, HotlabError
 from hotlab.refreshing.limits import RefreshLimits
-
-_hook_threads = threading.local()
-
-
-def inside_hook() -> bool:
-    """Whether the calling thread is running a participant's hook."""
-    return getattr(_hook_threads, "inside", False)
-
+from hotlab.refreshing.waiting import waited_for
 
 class StepFailed(HotlabError):
     """A participant failed in a step.
@@ -89,9 +82,9 @@ def call_within(limit: float, name: str, function: Callable[[], Any]) -> Any:
     faults: list[BaseException] = []
 
     def run() -> None:
-        _hook_threads.inside = True
         try:
-            outcome.append(function())
+            with waited_for(f"the participant's hook {name}"):
+                outcome.append(function())
         except BaseException as error:
             faults.append(error)
 

@@ -14,13 +14,14 @@ from collections.abc import Callable
 import attrs
 import pluggy
 
-from hotlab.importing import Generation, Lab, Plan, ReloadInProgress, ReloadRefused
+from hotlab.importing import Generation, Lab, Plan, ReloadRefused
 from hotlab.refreshing.limits import RefreshLimits
 from hotlab.refreshing.participants import Participant
 from hotlab.refreshing.plugins import new_plugin_manager
-from hotlab.refreshing.refresh import Refresh, StepFailed, inside_hook
+from hotlab.refreshing.refresh import Refresh, StepFailed
 from hotlab.refreshing.reports import Begun, RefreshReport
 from hotlab.refreshing.sequence import LAB_STOPS, Sequence, observe
+from hotlab.refreshing.waiting import refuse_to_wait
 
 log = logging.getLogger(__name__)
 
@@ -84,10 +85,12 @@ class Refresher:
             The report, or None where it was not waited for or the time was up.
 
         Raises:
-            ReloadInProgress: the caller is itself part of a refresh, which would wait for itself.
+            ReloadInProgress: the refresh would wait for the caller: a module that is being imported, a running task,
+                a device's method, a participant's hook.
         """
-        if wait and inside_hook():
-            raise ReloadInProgress("a participant asked for a refresh from within one: ask with wait=False")
+        if wait:
+            self.lab.refuse_from_within()
+            refuse_to_wait()
         with self._turn:
             if self._running is not None:
                 ticket = self._next = self._next or _Ticket(trigger)

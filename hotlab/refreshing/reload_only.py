@@ -43,7 +43,8 @@ def refresh(name: str | None = None, *, wait: bool = True, timeout: float | None
 
     Raises:
         LabNotEnabled: no such lab.
-        ReloadInProgress: called by code that a reload is executing.
+        ReloadInProgress: called by code that the refresh would wait for: a module that is being imported, and in a
+            running lab a task, a device's method, a participant's hook. ``wait=False`` is allowed there.
     """
     lab = get_lab(name)
     refresher = _refreshers.get(lab.name)

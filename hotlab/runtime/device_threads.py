@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import attrs
 
+from hotlab.refreshing.waiting import waited_for
+
 log = logging.getLogger(__name__)
 
 _numbers = itertools.count(1)
@@ -194,7 +196,9 @@ class DeviceThread:
             with self._lock:
                 self._waiting.pop(job.number, None)
             try:
-                job.run()
+                # A refresh waits for it: to disconnect the device, or for the task that calls it.
+                with waited_for(f"device {self.device}"):
+                    job.run()
             except BaseException:
                 log.exception("hotlab failed on the thread of device %s", self.device)
             finally:

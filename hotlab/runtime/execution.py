@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import attrs
 
 from hotlab.importing import Generation, lab_frames
+from hotlab.refreshing.waiting import waited_for
 from hotlab.runtime.definitions import Definitions, qualified_name
 from hotlab.runtime.ending import Ending
 from hotlab.runtime.errors import TaskCancelled, UnknownTask
@@ -116,7 +117,7 @@ class Execution:
             if not self.tasks.begin_running(task, self.ending):
                 _log.warning("task %s was ended before it began to run", task.id)
                 return
-            with self.ending.lab_code():
+            with waited_for(f"task {task.id} ({task.kind})"), self.ending.lab_code():
                 result = made.run()
             self._completed(task, result)
         except BaseException as error:
