@@ -78,6 +78,7 @@ class _State:
             "generation": run.generation_number,
             "digest": run.generation_digest,
             "device_generation": run.device_generation,
+            "generations_alive": run.generations_alive,
             "devices": [attrs.asdict(device) for device in self.devices],
             "tasks": self.tasks_by_state,
             "at_work": [
@@ -93,7 +94,7 @@ class _State:
                 for task in self.at_work
             ],
             "last_refresh": self.last_refresh,
-            "notes": run.notes,
+            "notes": run.other_notes,
         }
 
 
@@ -109,7 +110,9 @@ def _show(output: Output, state: _State, address: str) -> None:
         output.line(f"last refresh: {headline(state.last_refresh)}")
         if state.last_refresh.get("error"):
             output.line(f"  {str(state.last_refresh['error']).splitlines()[0]}", "red")
-    for name, note in run.notes.items():
+    if run.generations_alive:
+        output.line(f"generations alive: {_alive(run.generations_alive)}")
+    for name, note in run.other_notes.items():
         output.line(f"{name.replace('_', ' ')}: {note}")
     output.line()
     output.table(
@@ -143,3 +146,12 @@ def _show(output: Output, state: _State, address: str) -> None:
                 for task in state.at_work
             ],
         )
+
+
+def _alive(generations: list[dict[str, Any]]) -> str:
+    """How many there are, and which: `2: 0 (3fa9c1d2, devices), 1 (77b01e5a, current)`."""
+    told = []
+    for generation in generations:
+        marks = [mark for mark in ("current", "devices") if generation[mark]]
+        told.append(f"{generation['number']} ({', '.join([generation['digest'][:DIGEST_LENGTH], *marks])})")
+    return f"{len(told)}: {', '.join(told)}"

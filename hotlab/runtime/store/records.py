@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import attrs
 from sqlalchemy import Row
 
+from hotlab.runtime.store.states import GENERATIONS_NOTE
+
 Record = TypeVar("Record")
 
 
@@ -149,6 +151,20 @@ class RunRecord:
     generation_digest: str | None
     device_generation: int | None
     notes: dict[str, Any]
+
+    @property
+    def generations_alive(self) -> list[dict[str, Any]]:
+        """The generations that something in the run's process still uses, oldest first.
+
+        Each has `number` and `digest`, and says whether it is the `current` one and the one the `devices` are on.
+        """
+        alive: list[dict[str, Any]] = self.notes.get(GENERATIONS_NOTE, [])
+        return alive
+
+    @property
+    def other_notes(self) -> dict[str, Any]:
+        """What the run has to say besides, by name."""
+        return {name: note for name, note in self.notes.items() if name != GENERATIONS_NOTE}
 
 
 def as_record(kind: type[Record], row: Row[Any]) -> Record:

@@ -36,3 +36,6 @@ OPERATOR: Final = "operator"
 
 REFRESH_OWNER_PREFIX: Final = "refresh:"
 """What the owners of pauses made by refreshes begin with; the refresh's id follows."""
+
+GENERATIONS_NOTE: Final = "generations_alive"
+"""The note of a run that lists the generations alive in its process."""
