@@ -8,6 +8,7 @@ import threading
 barrier: threading.Barrier | None = None
 reached = threading.Event()
 go = threading.Event()
+executed: list[str] = []
 
 
 def meet(_who: str) -> None:
