@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Literal, overload
 
@@ -23,6 +24,18 @@ def use_refresher(refresher: Refresher | None, lab_name: str) -> None:
             _refreshers[lab_name] = refresher
 
 
+def _begin_anew_in_child() -> None:
+    """A forked child has neither the threads of its parent's refreshes, nor the right to its devices: it just reloads."""
+    global _lock, _one_at_a_time
+    _lock = threading.Lock()
+    _one_at_a_time = threading.Lock()
+    _refreshers.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_in_child)
+
+
 @overload
 def refresh(name: str | None = None, *, wait: Literal[True] = True, timeout: None = None) -> RefreshReport: ...
 @overload
@@ -30,7 +43,8 @@ def refresh(name: str | None = None, *, wait: bool, timeout: float | None = None
 @overload
 def refresh(name: str | None = None, *, timeout: float) -> RefreshReport | None: ...
 def refresh(name: str | None = None, *, wait: bool = True, timeout: float | None = None) -> RefreshReport | None:
-    """Take in what was edited. In a running lab the whole sequence of ten steps, else just a reload.
+    """Take in what was edited. In a running lab the whole sequence of ten steps, else (in a process that it forked,
+    too) just a reload.
 
     Args:
         name: the lab; left out, the one whose code is calling, or the only one.
