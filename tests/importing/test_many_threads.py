@@ -171,7 +171,7 @@ def test_many_threads_enter_a_ring_of_imports_at_once(lab: LabOnDisk) -> None:
     lab.write(**ring)
     names = [f"{lab.name}.r{n}" for n in range(size)]
     with bounded(60.0, interval=1e-5) as join:
-        for _ in range(10):
+        for _ in range(25):
             meeting.executed.clear()
             lab.forget()
             lab.enable()
