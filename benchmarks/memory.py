@@ -255,8 +255,9 @@ def as_markdown(found: dict[str, Any]) -> str:
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| {row['reloads']:.0f} | {row['rss_kb'] / 1024:.1f} | {row['gc_objects']:.0f} | {row['blocks']:.0f} | "
-        f"{row['generations_alive']:.0f} | {row['linecache_entries']:.0f} | {row['modules']:.0f} | {row['threads']:.0f} |"
+        f"| {row['reloads']:.0f} | {row['rss_kb'] / 1024:.1f} | "
+        + " | ".join(f"{row[field]:.0f}" for field in Sample._fields[2:])
+        + " |"
         for row in rows
     ]
     return "\n".join(lines) + "\n"

@@ -15,6 +15,7 @@ from hotlab.importing import Generation, HotlabError
 from hotlab.refreshing.limits import RefreshLimits
 from hotlab.refreshing.waiting import waited_for
 
+
 class StepFailed(HotlabError):
     """A participant failed in a step.
 

@@ -25,7 +25,7 @@ def use_refresher(refresher: Refresher | None, lab_name: str) -> None:
 
 
 def _begin_anew_in_child() -> None:
-    """A forked child has neither the threads of its parent's refreshes, nor the right to its devices: it just reloads."""
+    """A forked child has neither the threads of its parent's refreshes, nor its devices: it just reloads."""
     global _lock, _one_at_a_time
     _lock = threading.Lock()
     _one_at_a_time = threading.Lock()

@@ -92,7 +92,8 @@ def test_an_old_generation_is_told_for_as_long_as_a_task_uses_it(holding: Lab, s
     assert [(one["current"], one["devices"]) for one in told] == [(False, True), (True, False)]
     assert len({one["digest"] for one in told}) == 2
     shown = hotlab("status", holding.folder).stdout
-    assert f"generations alive: 2: 0 ({told[0]['digest'][:12]}, devices), 2 ({told[1]['digest'][:12]}, current)" in shown
+    old, new = (one["digest"][:12] for one in told)
+    assert f"generations alive: 2: 0 ({old}, devices), 2 ({new}, current)" in shown
 
     (holding.folder / "let go").touch()
     while json_of("status", holding.folder)["device_generation"] != 2:

@@ -27,7 +27,7 @@ from hotlab.refreshing import Refresher
 from hotlab.refreshing.reload_only import use_refresher
 from tests.importing import meeting
 from tests.importing.lab_on_disk import LabOnDisk
-from tests.importing.versioned_lab import B, BROKEN, LATE, versioned_lab
+from tests.importing.versioned_lab import BROKEN, LATE, B, versioned_lab
 
 LAB = "childlab"
 CHILD_SECONDS = 15.0
@@ -88,7 +88,8 @@ def examine_half_staged() -> dict[str, Any]:
     else:
         raise AssertionError("a module of a generation that was never committed can be imported")
     found = examine()
-    assert importlib.import_module(f"{LAB}.added").V == found["last"]
+    added = importlib.import_module(f"{LAB}.added")
+    assert found["last"] == added.V
     return found
 
 
@@ -224,7 +225,7 @@ class Parent:
         for file in map(Path, self.results):
             hang = Path(f"{file}.hang")
             where = hang.read_text() if hang.exists() else "never began"
-            result = json.loads(file.read_text()) if file.exists() else {"error": f"lost: {where}"}
+            result: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"error": f"lost: {where}"}
             if "error" not in result:
                 ours = [self.committed.get(result["number"])] if forked else list(self.committed.values())
                 if result["first"] not in ours:

@@ -1,4 +1,4 @@
-"""Processes that a reloading process starts: each begins with a whole generation, imports lazily, and reloads by itself."""
+"""Processes that a reloading process starts: each begins with a whole generation, imports lazily, reloads by itself."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WAIT = 150.0
 
 RULES = {
     "fork_at_random": "Forked at any moment of a stream of edits, some of them refused.",
-    "fork_through_a_refresher": "The same in a running lab, where edits are taken by threads that a child does not have.",
-    "fork_while_a_module_is_staged": "Forked while a thread is half-way through a reload, which never ends in the child.",
+    "fork_through_a_refresher": "The same in a running lab, where threads take the edits that a child does not have.",
+    "fork_while_a_module_is_staged": "Forked while a thread is in the middle of a reload, which never ends there.",
     "fork_while_lab_code_imports": "Forked while a thread is half-way through a first import, which begins anew there.",
     "fork_while_others_import": "The same where the import was begun outside of the lab.",
     "spawn": "Started with a new interpreter; a later edit does not tear what it imports after it.",

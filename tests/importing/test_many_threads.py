@@ -148,7 +148,8 @@ def run_storm(lab: LabOnDisk, reloads: int, seconds: float) -> Storm:
 
 
 @pytest.mark.parametrize(
-    ("reloads", "seconds"), [pytest.param(100, 60.0, id="100"), pytest.param(1000, 180.0, id="1000", marks=pytest.mark.slow)]
+    ("reloads", "seconds"),
+    [pytest.param(100, 60.0, id="100"), pytest.param(1000, 180.0, id="1000", marks=pytest.mark.slow)],
 )
 def test_many_threads_work_while_the_lab_is_reloaded(lab: LabOnDisk, reloads: int, seconds: float) -> None:
     """[R56] No torn view, no deadlock, and no exception that a single thread would not get."""
@@ -158,6 +159,24 @@ def test_many_threads_work_while_the_lab_is_reloaded(lab: LabOnDisk, reloads: in
     last = max(number for number in range(reloads + 1) if number % 5 not in (2, 4))
     assert {module.V for name, module in current.modules.items() if name != lab.name} == {last}
     assert current.number == sum(number % 5 not in (2, 4) for number in range(1, reloads + 1))
+
+
+def enter_a_ring(names: list[str], generation: hotlab.Generation) -> tuple[list[threading.Thread], list[str]]:
+    """Threads that import modules of a ring, at once, each from another place; and what they raise."""
+    start, faults = threading.Barrier(THREADS), list[str]()
+
+    def enter(number: int) -> None:
+        try:
+            start.wait(20)
+            imports = generation.import_module if number % 2 else importlib.import_module
+            imports(names[number % len(names)])
+        except BaseException:
+            faults.append(traceback.format_exc())
+
+    threads = [threading.Thread(target=enter, args=(number,), daemon=True) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    return threads, faults
 
 
 def test_many_threads_enter_a_ring_of_imports_at_once(lab: LabOnDisk) -> None:
@@ -177,19 +196,7 @@ def test_many_threads_enter_a_ring_of_imports_at_once(lab: LabOnDisk) -> None:
             lab.enable()
             lab.module()
             generation = hotlab.current(lab.name)
-            start, faults = threading.Barrier(THREADS), list[str]()
-
-            def enter(number: int, generation: hotlab.Generation = generation) -> None:
-                try:
-                    start.wait(20)
-                    imports = generation.import_module if number % 2 else importlib.import_module
-                    imports(names[number % size])
-                except BaseException:
-                    faults.append(traceback.format_exc())
-
-            threads = [threading.Thread(target=enter, args=(number,), daemon=True) for number in range(THREADS)]
-            for thread in threads:
-                thread.start()
+            threads, faults = enter_a_ring(names, generation)
             for thread in threads:
                 join(thread)
             assert faults == []

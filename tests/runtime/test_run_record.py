@@ -23,9 +23,7 @@ def alive(running: RunningLab) -> list[int]:
     return [generation["number"] for generation in run.generations_alive]
 
 
-def test_a_collection_is_told_at_once(
-    run_lab: RunLab, lab_folder: LabFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_collection_is_told_at_once(run_lab: RunLab, lab_folder: LabFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits for the next heartbeat: the collection itself has the figure written, and nothing in it lingers."""
     monkeypatch.setattr(run_record, "HEARTBEAT_SECONDS", 3600.0)
     running = run_lab()
