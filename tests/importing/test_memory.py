@@ -102,9 +102,11 @@ def test_a_task_of_an_old_generation_takes_it_along_when_it_ends(lab: LabOnDisk)
     lab.write(a="V = 1", late="V = 2")
     assert lab.refresh().ok
     gc.collect()
+    assert hotlab.current(lab.name).alive == (0, 1)
     (old, current) = map(weakref.ref, enabled.generations_alive())
     assert run() == 1
     del run
     gc.collect()
     assert (old(), current()) == (None, enabled.current)
     assert enabled.generations_alive() == [enabled.current]
+    assert hotlab.current(lab.name).alive == (1,)
