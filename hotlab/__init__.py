@@ -21,6 +21,7 @@ from hotlab.importing import (
     LabNotFoundOnPath,
     NotInLabCode,
     ReloadInProgress,
+    accompany,
     current,
     disable,
     enable,
@@ -49,6 +50,8 @@ _ON_FIRST_USE = {
     "add_standalone_sample_position": "hotlab.runtime",
     "add_task": "hotlab.runtime",
 }
+
+accompany("dramatiq", "hotlab.runtime.lab_actors")
 
 __all__ = [
     "BaseDevice",

@@ -5,6 +5,7 @@ See ``docs/how-reloading-works.md`` for the whole picture.
 
 from __future__ import annotations
 
+from hotlab.importing.companions import accompany
 from hotlab.importing.disk import DiskTree
 from hotlab.importing.enabling import (
     current,
@@ -23,10 +24,11 @@ from hotlab.importing.errors import (
     ReloadInProgress,
     ReloadRefused,
 )
+from hotlab.importing.executing import under_way as executing_now
 from hotlab.importing.generations import Generation
 from hotlab.importing.labs import Lab
 from hotlab.importing.planning import Plan
-from hotlab.importing.records import Entry
+from hotlab.importing.records import Entry, ModuleRecord, record_of_namespace
 from hotlab.importing.registry import Registry
 from hotlab.importing.sources import Snapshot, Source, SourceTree
 from hotlab.importing.tracebacks import lab_frames, place_of
@@ -41,6 +43,7 @@ __all__ = [
     "Lab",
     "LabNotEnabled",
     "LabNotFoundOnPath",
+    "ModuleRecord",
     "NotInLabCode",
     "Plan",
     "Registry",
@@ -50,13 +53,16 @@ __all__ = [
     "Source",
     "SourceTree",
     "Staged",
+    "accompany",
     "current",
     "disable",
     "enable",
     "enabled_labs",
+    "executing_now",
     "generation_of",
     "get_lab",
     "lab_frames",
     "place_of",
+    "record_of_namespace",
     "registering",
 ]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotlab.importing import executing
 from hotlab.importing.asking import calling_record, generation_asked_for
+from hotlab.importing.companions import library_imported
 from hotlab.importing.facades import Facade, loader_of
 from hotlab.importing.records import (
     GenerationPackage,
@@ -52,8 +53,10 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
                 return builtins.__import__(name, globals, locals, fromlist or (), 0)
             own = name == own_name or name.startswith(below)
             if not own and name.partition(".")[0] != "importlib":
+                found = builtins.__import__(name, globals, locals, fromlist or (), 0)
+                library_imported(lab, name)
                 foreign.add(name)
-                return builtins.__import__(name, globals, locals, fromlist or (), 0)
+                return found
         try:
             record = globals["__loader__"].record  # type: ignore[index]
         except (KeyError, TypeError, AttributeError):

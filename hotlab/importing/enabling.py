@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from hotlab.importing import adopting, executing, live_builtins
+from hotlab.importing import adopting, companions, executing, live_builtins
 from hotlab.importing.disk import DiskTree
 from hotlab.importing.errors import LabNotEnabled, LabNotFoundOnPath, NotInLabCode
 from hotlab.importing.facades import Facade, loader_of
@@ -62,6 +62,7 @@ def enable(package: str | None = None) -> Lab:
         _labs[package] = lab
         live_builtins.keep_in_line(lab.builtins)
         _prepare_process()
+        companions.begin(lab)
         if _finder not in sys.meta_path:
             sys.meta_path.insert(_place_of_finder(), _finder)
         return lab
@@ -111,6 +112,7 @@ def disable(package: str) -> None:
             raise LabNotEnabled(f"lab {package!r} is not enabled")
         lab.enabled = False
         live_builtins.let_go(lab.builtins)
+        companions.end(lab)
         if not _labs and _finder in sys.meta_path:
             sys.meta_path.remove(_finder)
     adopting.settle(lab.current)

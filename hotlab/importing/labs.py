@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +18,7 @@ from hotlab.importing.facades import Facade, loader_of, make_facade
 from hotlab.importing.generations import Generation
 from hotlab.importing.planning import Plan
 from hotlab.importing.records import ModuleRecord
+from hotlab.importing.retiring import Swap
 from hotlab.importing.sources import SourceTree, digest_of
 
 
@@ -50,6 +52,9 @@ class Lab:
         # Names that are packages in some generation.
         self.were_packages: set[str] = set()
         self.unexecuted: set[str] = set()
+        # Undo functions of the companions of libraries that lab code imports; told of each generation that is current.
+        self.companions: dict[str, Callable[[], None]] = {}
+        self.followers: list[Callable[[Generation], None]] = []
         self.adopted: list[str] = []
         self.unread: deque[ModuleRecord] = deque()
         self.kept_frames: deque[FrameType] = deque()
@@ -175,7 +180,7 @@ class Lab:
             with self.mutex:
                 self._last_number = max(self._last_number, staged.number)
                 swapped = reloading.commit(staged, self.current)
-            retiring.swap(swapped)
+            self._follow_up(swapped)
             return staged
 
     def discard(self, staged: Generation) -> None:
@@ -187,7 +192,13 @@ class Lab:
         with self._reloading():
             with self.mutex:
                 swapped = reloading.revert(generation, self.current)
-            retiring.swap(swapped)
+            self._follow_up(swapped)
+
+    def _follow_up(self, swapped: Swap) -> None:
+        """What need not be done at the very moment that the current generation changes."""
+        retiring.swap(swapped)
+        for follower in list(self.followers):
+            follower(swapped.now)
 
     def reset_in_child(self) -> None:
         """In a forked child: what other threads of the parent were doing does not go on here.

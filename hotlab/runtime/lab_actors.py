@@ -1,0 +1,143 @@
+"""Dramatiq actors that lab modules declare: they come and go with the generation of the module that declared them.
+
+dramatiq refuses a second actor of a name, so executing a module again would fail. Here a broker's table of actors is
+one that shows a thread which stages a module the table as it will be, and everybody else what is current. It changes
+when the lab's current generation does, so a refused edit leaves no trace in it.
+
+Reading the table costs a look at whether the thread is executing a lab module. Any thread may read it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import dramatiq
+
+from hotlab.importing import Generation, Lab, ModuleRecord, executing_now, record_of_namespace
+
+if TYPE_CHECKING:
+    Table = dict[str, "dramatiq.Actor[Any, Any]"]
+else:
+    Table = dict
+
+_lock = threading.Lock()
+_followed: list[Lab] = []
+_plain_init = dramatiq.Actor.__init__
+# What each execution of a module declared, and where. Goes away with the record.
+_declared: weakref.WeakKeyDictionary[ModuleRecord, list[tuple[LabActors, str, Any]]] = weakref.WeakKeyDictionary()
+
+
+def follow(lab: Lab) -> Callable[[], None]:
+    """Let the actors of a lab's modules go with its generations; returns the undo."""
+    with _lock:
+        _followed.append(lab)
+        lab.followers.append(_take_up)
+        dramatiq.Actor.__init__ = _init  # type: ignore[method-assign]
+
+    def undo() -> None:
+        with _lock:
+            _followed.remove(lab)
+            lab.followers.remove(_take_up)
+            if not _followed:
+                dramatiq.Actor.__init__ = _plain_init  # type: ignore[method-assign]
+
+    return undo
+
+
+@functools.wraps(_plain_init)
+def _init(self: Any, fn: Any, *, broker: Any, **options: Any) -> None:
+    # Before dramatiq looks whether the name is taken.
+    if executing_now() and type(broker.actors) is dict:
+        broker.actors = LabActors(broker.actors)
+    _plain_init(self, fn, broker=broker, **options)
+
+
+class LabActors(Table):
+    """A broker's actors by name."""
+
+    def _seen(self) -> Table:
+        """The table as this thread is to see it: that of the generation for which it executes a module."""
+        executing = executing_now()
+        if not executing:
+            return self
+        generation = executing[-1][0]
+        if generation is generation.lab.current:
+            return self
+        seen = {name: actor for name, actor in dict.items(self) if _belongs(actor, generation)}
+        for record, declared in list(_declared.items()):
+            if generation.records.get(record.name) is record:
+                seen.update((name, actor) for table, name, actor in declared if table is self)
+        return seen
+
+    def __contains__(self, name: object) -> bool:
+        seen = self._seen()
+        return dict.__contains__(seen, name)
+
+    def __getitem__(self, name: str) -> Any:
+        return dict.__getitem__(self._seen(), name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of a dict."""
+        return dict.get(self._seen(), name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return dict.__iter__(self._seen())
+
+    def __len__(self) -> int:
+        return dict.__len__(self._seen())
+
+    def keys(self) -> Any:
+        """As of a dict."""
+        return dict.keys(self._seen())
+
+    def values(self) -> Any:
+        """As of a dict."""
+        return dict.values(self._seen())
+
+    def items(self) -> Any:
+        """As of a dict."""
+        return dict.items(self._seen())
+
+    def __setitem__(self, name: str, actor: Any) -> None:
+        executing = executing_now()
+        if executing:
+            generation, record = executing[-1]
+            _declared.setdefault(record, []).append((self, name, actor))
+            if generation is not generation.lab.current:
+                return
+        dict.__setitem__(self, name, actor)
+
+
+def _record_of(actor: Any) -> ModuleRecord | None:
+    """The execution of a lab module that declared an actor."""
+    for record, declared in list(_declared.items()):
+        if any(one is actor for _table, _name, one in declared):
+            return record
+    # Declared before it was followed: where its function stands is where it was declared.
+    return record_of_namespace(getattr(inspect.unwrap(actor.fn), "__globals__", None))
+
+
+def _belongs(actor: Any, generation: Generation) -> bool:
+    record = _record_of(actor)
+    return record is None or record.lab is not generation.lab or generation.records.get(record.name) is record
+
+
+def _take_up(now: Generation) -> None:
+    """Another generation is current: its actors take the places of those that are not its own."""
+    tables: list[LabActors] = []
+    for record, declared in list(_declared.items()):
+        if record.lab is now.lab:
+            for table, name, actor in declared:
+                if not any(table is one for one in tables):
+                    tables.append(table)
+                if now.records.get(record.name) is record and dict.get(table, name) is not actor:
+                    dict.__setitem__(table, name, actor)
+    for table in tables:
+        for name, actor in list(dict.items(table)):
+            if not _belongs(actor, now):
+                dict.pop(table, name, None)
