@@ -11,14 +11,15 @@ from hotlab.importing.records import GenerationPackage, ModuleRecord, is_submodu
 from hotlab.importing.sources import LazyNeeds, Snapshot, Source
 
 
-def note_lazy(record: ModuleRecord, snapshot: Snapshot) -> None:
+def note_lazy(record: ModuleRecord, snapshot: Snapshot, *, holds_packages: bool) -> None:
     """Note what a record's code may import later, and what it reaches through packages that it holds.
 
     Raises:
         SyntaxError, ValueError: the source of an adopted module is faulty by now.
     """
-    packages = [item for item in list(record.namespace.items()) if type(item[1]) is GenerationPackage]
-    record.held.update(value.__name__ for key, value in packages if not is_submodule(value, record.name, key))
+    if holds_packages:
+        packages = [item for item in list(record.namespace.items()) if type(item[1]) is GenerationPackage]
+        record.held.update(value.__name__ for key, value in packages if not is_submodule(value, record.name, key))
     source, held = record.source, frozenset(record.held)
     last = source.lazy_needs
     if last is None or last.layout is not snapshot.layout or last.held != held:

@@ -93,6 +93,7 @@ class DiskTree:
             sources: Mapping[str, Source] | None = None
             if last is not None and self._folders_are_the_same():
                 sources = self._read_suspects(last, known)
+            same_files = sources is not None
             if sources is None:
                 sources = self._read_all(known)
         except BaseException:
@@ -101,19 +102,12 @@ class DiskTree:
         if known is not None and _same(sources, known.sources):
             last = known
         elif last is None or sources is not last.sources:
-            last = Snapshot(sources, self._layout_of(sources, last))
+            last = Snapshot(sources, last.layout if last is not None and same_files else _layout_of(sources, last))
         self._last = last
         # A young file may change once more without an event of its own: nobody can vouch for it.
         settled = epoch is not None and all(file.trusted for file in self._files.values())
         self._epoch_seen = epoch if settled else None
         return last
-
-    @staticmethod
-    def _layout_of(sources: Mapping[str, Source], last: Snapshot | None) -> Layout:
-        if last is None or sources.keys() != last.sources.keys():
-            return Layout(sources)
-        same_kinds = all(source.is_package == last.sources[name].is_package for name, source in sources.items())
-        return last.layout if same_kinds else Layout(sources)
 
     def _folders_are_the_same(self) -> bool:
         if not self._folders or not _FOLDER_TIMES_COUNT:
@@ -247,6 +241,13 @@ class DiskTree:
         if folder is not None:
             self._folders[path] = folder
         return folder
+
+
+def _layout_of(sources: Mapping[str, Source], last: Snapshot | None) -> Layout:
+    if last is None or sources.keys() != last.sources.keys():
+        return Layout(sources)
+    same_kinds = all(source.is_package == last.sources[name].is_package for name, source in sources.items())
+    return last.layout if same_kinds else Layout(sources)
 
 
 def _same(one: Mapping[str, Source], other: Mapping[str, Source]) -> bool:

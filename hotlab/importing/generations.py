@@ -269,7 +269,7 @@ class Generation:
         for last in self.snapshot.layout.children(record.name):
             module = self.ready.get(prefix + last)
             if module is not None:
-                if is_submodule(module, record.name, last):
+                if type(module) is ModuleType or type(module) is GenerationPackage:
                     namespace.setdefault(last, module)
                 children[last] = module
 

@@ -16,7 +16,7 @@ from hotlab.importing.dependencies import needs_unexecuted, note_lazy
 from hotlab.importing.errors import HotlabError, ReloadRefused
 from hotlab.importing.generations import Generation
 from hotlab.importing.graph import in_order, reaching
-from hotlab.importing.records import ModuleRecord
+from hotlab.importing.records import GenerationPackage, ModuleRecord
 from hotlab.importing.sources import Snapshot, Source, SourceTree
 from hotlab.importing.tracebacks import describe_fault
 
@@ -106,12 +106,15 @@ def read_code(generation: Generation) -> None:
         releasing.clear_finished(lab.kept_frames)
     while lab.unread:
         record = lab.unread.popleft()
-        for value in list(record.namespace.values()):
-            if issubclass(type(value), BaseException):
-                lab.kept_frames.extend(releasing.engine_frames_behind(value))
+        # By type and in a set: a module has many values of few types.
+        types = {type(value) for value in list(record.namespace.values())}
+        if any(issubclass(each, BaseException) for each in types):
+            for value in list(record.namespace.values()):
+                if issubclass(type(value), BaseException):
+                    lab.kept_frames.extend(releasing.engine_frames_behind(value))
         if record.source.kind != "extension":
             try:
-                note_lazy(record, record.home.snapshot)
+                note_lazy(record, record.home.snapshot, holds_packages=GenerationPackage in types)
             except (SyntaxError, ValueError):
                 continue  # of an adopted module, edited since: its next plan says so
         if record.reads or record.listings:

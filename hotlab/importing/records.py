@@ -102,7 +102,9 @@ class ModuleRecord:
         """Its code imports a lab module."""
         if name not in self.needs:
             self.needs.add(name)
-            self.lab.note_dependant(name, self.name)
+            known = self.lab.dependants.get(name)
+            if known is None or self.name not in known:
+                self.lab.note_dependant(name, self.name)
 
 
 class GenerationPackage(ModuleType):
