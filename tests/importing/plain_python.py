@@ -36,8 +36,9 @@ def in_this_process(lab: LabOnDisk, module: str = "main") -> Any:
 
 def agree_on(lab: LabOnDisk, expected: Any, module: str = "main") -> None:
     """The reloaded lab says what a fresh import says, which is what the test expects."""
-    assert in_plain_python(lab, module) == expected, "the test expects what plain Python does not give"
-    assert in_this_process(lab, module) == expected
+    plain, live = in_plain_python(lab, module), in_this_process(lab, module)
+    assert plain == expected, f"the test expects {expected}, but plain Python gives {plain}"
+    assert live == expected, f"{live}, but plain Python gives {plain}"
 
 
 def run_python(lab: LabOnDisk, *arguments: str) -> subprocess.CompletedProcess[str]:
