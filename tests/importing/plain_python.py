@@ -24,7 +24,7 @@ assert "hotlab" not in sys.modules
 
 def in_plain_python(lab: LabOnDisk, module: str = "main") -> Any:
     """What `seen()` of a module says on a fresh import."""
-    done = run_python(lab, "-c", _ASK, str(lab.folder), f"{lab.name}.{module}")
+    done = run_python(lab, "-c", _ASK, str(lab.folder), f"{lab.name}.{module}".rstrip("."))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
