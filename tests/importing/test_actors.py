@@ -217,7 +217,8 @@ def test_a_worker_runs_the_current_actor(lab: LabOnDisk, broker: StubBroker) -> 
     text = (
         "import dramatiq\nimport tests.importing.meeting as meeting\n"
         "@dramatiq.actor(queue_name='ovens')\ndef bake(place, wait):\n    from .late import V\n"
-        "    if wait: meeting.pause()\n    from . import late\n    lists[place].append(({v}, V, late.V))\nlists = [[], []]\n"
+        "    if wait: meeting.pause()\n    from . import late\n    lists[place].append(({v}, V, late.V))\n"
+        "lists = [[], []]\n"
     )
     lab.write(tasks=text.format(v=1), late="V = 1")
     lab.enable()

@@ -121,9 +121,12 @@ def test_patch_of_a_lab_name_after_an_edit(lab: LabOnDisk) -> None:
         with mock.patch(f"{lab.name}.dev.oven.Oven") as fake:
             fake.return_value.heat.return_value = 99
             assert lab.module("main").seen() == [99, version]
-        with mock.patch.object(lab.module("dev.oven").Oven, "heat", lambda self: 98):
+        with mock.patch.object(lab.module("dev.oven").Oven, "heat", return_value=98):
             assert lab.module("main").seen() == [98, version]
-        with mock.patch.dict(vars(lab.module("dev.oven")), V=97), mock.patch(f"{lab.name}.dev.oven.new", 1, create=True):
+        with (
+            mock.patch.dict(vars(lab.module("dev.oven")), V=97),
+            mock.patch(f"{lab.name}.dev.oven.new", 1, create=True),
+        ):
             assert lab.module("main").seen() == [version, 97]
         agree_on(lab, [version, version])
         assert not hasattr(lab.module("dev.oven"), "new")
@@ -242,7 +245,7 @@ def test_importlib_reload_by_hand_of_a_broken_text_raises(lab: LabOnDisk) -> Non
     assert module.V == 1
     lab.write(oven="V = 3")
     assert lab.refresh().ok
-    assert lab.module("oven").V == in_plain_python_value(lab)
+    assert in_plain_python_value(lab) == lab.module("oven").V
 
 
 def in_plain_python_value(lab: LabOnDisk) -> object:

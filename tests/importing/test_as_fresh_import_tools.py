@@ -188,7 +188,9 @@ def test_pdb_shows_the_edited_text(lab: LabOnDisk) -> None:
     lab.put("oven.py", OVEN.format(before="# moved\n" * 4, v=3))
     assert lab.refresh().ok
     shown = StringIO()
-    debugger = pdb.Pdb(stdin=StringIO("continue\np 'power is', power\ncontinue\n"), stdout=shown, nosigint=True, readrc=False)
+    debugger = pdb.Pdb(
+        stdin=StringIO("continue\np 'power is', power\ncontinue\n"), stdout=shown, nosigint=True, readrc=False
+    )
     debugger.use_rawinput = False
     linecache.checkcache()
     assert debugger.set_break(str(path), 7) is None
