@@ -203,7 +203,8 @@ def two_generations_of_hints(lab: LabOnDisk) -> tuple[Any, Any]:
 
 def list_of(kind: Any) -> Any:
     """`typing.List` of a class that only the running test knows."""
-    return typing.List.__getitem__(kind)  # noqa: UP006
+    listed: Any = typing.List  # noqa: UP006
+    return listed[kind]
 
 
 def test_type_hints_of_old_classes_and_functions(lab: LabOnDisk) -> None:
