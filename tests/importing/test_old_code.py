@@ -363,3 +363,18 @@ def test_code_of_a_module_that_no_edit_touched_keeps_its_file(lab: LabOnDisk) ->
         assert lab.refresh().ok
     assert fails.__code__.co_filename == str(lab.folder / lab.name / "oven.py")
     assert fails is lab.module("oven").fails
+
+
+def test_old_code_does_not_find_modules_that_came_later(lab: LabOnDisk) -> None:
+    """`from . import new`, in old code, of a module that only a later generation has, is an ImportError."""
+    lab.write(main="def ask():\n    try:\n        from . import new\n    except ImportError as error:\n"
+              "        return str(error)\n    return new")  # fmt: skip
+    lab.enable()
+    ask = lab.module("main").ask
+    before = ask()
+    assert "cannot import name 'new'" in before
+    lab.write(new="V = 1")
+    assert lab.refresh().ok
+    lab.module("new")
+    assert ask() == before
+    assert lab.module("main").ask().V == 1
