@@ -38,7 +38,8 @@ def test_r73_a_field_added_to_a_dataclass_with_slots(lab: LabOnDisk) -> None:
     """[R73] New objects have it, in every method that dataclasses writes; an old task's object works without it."""
     text = (
         "import dataclasses\n@dataclasses.dataclass(slots=True, order=True)\nclass Recipe:\n    name: str\n{more}"
-        "def run():\n    recipe = Recipe('old')\n    while True:\n        yield dataclasses.asdict(recipe), repr(recipe)\n"
+        "def run():\n    recipe = Recipe('old')\n    while True:\n"
+        "        yield dataclasses.asdict(recipe), repr(recipe)\n"
         "        recipe = dataclasses.replace(recipe, name=recipe.name + '!')\n"
     )
     lab.write(recipe=text.format(more=""))
