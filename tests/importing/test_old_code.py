@@ -177,7 +177,7 @@ def made_attrs():
     class Made:
         own: {own} = None
         oven: Oven = None
-        kind: {typing}.ClassVar[int] = 1
+        kind: typing.ClassVar[int] = 1
     return attrs.resolve_types(Made)
 def made_by_call():
     return dataclasses.make_dataclass('Made', [('own', '{own}'), ('n', 'int', 3)], namespace={{'__module__': __name__}})
@@ -193,7 +193,7 @@ import dataclasses as {dataclasses}
 def two_generations_of_hints(lab: LabOnDisk) -> tuple[Any, Any]:
     """The namespaces of two generations whose modules share no name of class and no alias."""
     found = []
-    for v, (own, typing_, dataclasses_) in enumerate([("Vial", "ty", "dc"), ("Tube", "hints", "data")]):
+    for v, (own, typing_, dataclasses_) in enumerate([("Vial", "ty", "dc"), ("Tube", "words", "data")]):
         lab.write(oven=f"class Oven: N = {v}", main=HINTS.format(own=own, typing=typing_, dataclasses=dataclasses_))
         lab.enable()
         assert lab.refresh().ok
