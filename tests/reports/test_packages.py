@@ -73,3 +73,32 @@ def test_r70_a_module_is_deleted_renamed_and_made_a_package(lab: LabOnDisk) -> N
         assert f"{lab.name}.{name}" not in sys.modules
         with pytest.raises(ModuleNotFoundError):
             lab.module(name)
+
+
+def test_r70_a_submodule_that_went_with_its_package_is_not_found_any_more(lab: LabOnDisk) -> None:
+    """[R70] A package becomes a module, or loses a submodule, that others still import: the edit is refused, as a
+    fresh import would fail, whether the name is taken or caught."""
+    folder = lab.folder / lab.name
+    lab.write(
+        oven__init="", oven__core="V = 1", main="from .oven import core",
+        tries="try:\n    from .oven import core\n    V = core.V\nexcept ImportError:\n    V = None\n"
+        "def seen(): return V",
+    )  # fmt: skip
+    lab.enable()
+    agree_on(lab, 1, "tries")
+    lab.module("main")
+    before = lab.state()
+    (folder / "oven" / "core.py").unlink()
+    assert not lab.refresh().ok
+    assert lab.state() == before
+    lab.write(main="")
+    assert lab.refresh().ok
+    agree_on(lab, None, "tries")
+    lab.write(oven__core="V = 2")
+    assert lab.refresh().ok
+    agree_on(lab, 2, "tries")
+    for name in ("core.py", "__init__.py"):
+        (folder / "oven" / name).unlink()
+    lab.write(oven="")
+    assert lab.refresh().ok
+    agree_on(lab, None, "tries")
