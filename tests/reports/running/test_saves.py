@@ -23,6 +23,15 @@ def generations(running: Running) -> list[int]:
     return [int(found.group(1)) for line in running.lines if (found := NEXT.search(line))]
 
 
+def end_naps_by_a_file(lab: Lab) -> Path:
+    """Let a nap last until the file that is returned is there: as long as the test needs, and no longer."""
+    gate = lab.folder.parent / "wake up"
+    waits = f"while not pathlib.Path({str(gate)!r}).exists():\n                time.sleep(0.01)"
+    lab.edit("tasks.py", "time.sleep(self.seconds)", waits)
+    lab.edit("tasks.py", "import time", "import pathlib\nimport time")
+    return gate
+
+
 def last_edit(lab: Lab, running: Running, number: int, *, version: int = 99) -> None:
     """One more edit; once it is live every save before it has been dealt with, and `number` is its generation."""
     text = (lab.folder / "devices.py").read_text()
@@ -34,15 +43,20 @@ def last_edit(lab: Lab, running: Running, number: int, *, version: int = 99) -> 
 def test_r25_reading_and_compiling_ends_no_task_and_an_edit_lets_it_end(lab: Lab, start: Start) -> None:
     """[R25] A task sleeps while the lab's files are read and compiled: nothing happens. Then a module is edited: the
     sleeping task ends normally on its generation, and the next one runs on the new one."""
-    lab.edit("tasks.py", "time.sleep(self.seconds)", "time.sleep(self.seconds)\n            return VERSION")
+    gate = end_naps_by_a_file(lab)
     running = start(environ=AUTO)
-    task = submit_nap(lab, 4)
+    task = submit_nap(lab, 0)
     for path in sorted(lab.folder.glob("*.py")):
         path.read_text()
     compileall.compile_dir(lab.folder, quiet=2, force=True)
-    last_edit(lab, running, 1)
-    assert generations(running) == [1]
+    lab.edit("devices.py", "VERSION = 1", "VERSION = 2")
+    running.wait_for("refresh (watcher), changed: small_lab.devices")
+    assert task_rows(lab)[task][0] == "RUNNING"
+    gate.touch()
+    running.wait_for("done, generation 1 ")
     assert task_rows(lab)[task][0] == "COMPLETED"
+    assert json_of("submit", "--lab", lab.folder, "Version", "--wait")["result"] == 2
+    assert generations(running) == [1]
     status = json_of("status", lab.folder)
     assert (status["generation"], status["last_refresh"]["changed"]) == (1, ["small_lab.devices"])
 
