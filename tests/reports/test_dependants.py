@@ -69,18 +69,20 @@ def test_r15_a_name_that_an_edit_adds_and_uses(lab: LabOnDisk) -> None:
 
 
 def test_r11_executions_are_those_of_the_edited_and_their_dependants(lab: LabOnDisk) -> None:
-    """[R11] Counted at each execution: an edit of b executes b, then a; an edit of a executes a alone."""
-    text = "import tests.reports.executions as executions\nexecutions.seen.append(__name__.rpartition('.')[2])\n{more}"
+    """[R11] Noted at the end of each execution: an edit of b executes b, then a; an edit of a executes a alone."""
+    text = (
+        "import tests.reports.executions as executions\n{more}\nexecutions.seen.append(__name__.rpartition('.')[2])\n"
+    )
     lab.write(a=text.format(more="from . import b"), b=text.format(more="N = 1"))
     lab.enable()
     from tests.reports import executions
 
     executions.seen.clear()
     lab.module("a")
-    assert executions.seen == ["a", "b"]
+    assert executions.seen == ["b", "a"]
     lab.write(b=text.format(more="N = 2"))
     assert lab.refresh().ok
-    assert executions.seen == ["a", "b", "b", "a"]
+    assert executions.seen == ["b", "a", "b", "a"]
     lab.write(a=text.format(more="from . import b\nN = 3"))
     assert lab.refresh().ok
-    assert executions.seen == ["a", "b", "b", "a", "a"]
+    assert executions.seen == ["b", "a", "b", "a", "a"]
