@@ -1,0 +1,205 @@
+"""What must hold after each refresh. Each check gives a list of sentences: what is wrong, empty where nothing is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import attrs
+
+from tests.importing.model.faults import KNOWN_FAULTS
+from tests.importing.model.observing import described
+from tests.importing.model.oracle import Answer
+from tests.importing.model.rules import affected, changed, cyclic, depends_on, eager_order, perhaps_changed
+from tests.importing.model.states import State, differences, not_shared
+from tests.importing.model.trees import Tree, ancestors, full, relative_name
+
+
+@attrs.frozen(eq=False)
+class Reload:
+    """One refresh as it was seen from outside.
+
+    Attributes:
+        old: the tree of the generation before.
+        new: the tree on disk.
+        before: the state before.
+        after: the state after.
+        report: what ``hotlab.refresh()`` gave.
+        expected: what a fresh interpreter makes of the new tree.
+        ended_before: executions by module, before.
+        ended_after: executions by module, after.
+        log: what began and ended meanwhile.
+    """
+
+    old: Tree
+    new: Tree
+    before: State
+    after: State
+    report: Any
+    expected: Answer
+    ended_before: Counter[str]
+    ended_after: Counter[str]
+    log: list[tuple[str, str]]
+
+    @property
+    def held(self) -> set[str]:
+        """The modules held before, by their names in the tree."""
+        return {relative_name(name) for name in self.before.modules}
+
+    @property
+    def changed(self) -> set[str]:
+        """What the edit changed."""
+        return changed(self.old, self.new, self.held)
+
+
+def right(seen: Reload) -> list[str]:
+    """All that is wrong with a refresh."""
+    problems = right_outcome(seen)
+    if problems:
+        return problems
+    if not seen.report.ok:
+        return failed_refresh(seen)
+    problems = right_report(seen) + right_counts(seen) + right_order(seen) + right_sharing(seen)
+    return problems + same_values(seen.expected, seen.new, seen.after)
+
+
+def right_outcome(seen: Reload) -> list[str]:
+    """A refresh works if and only if a fresh import of what is held does."""
+    results = {seen.expected.ok, *(other.ok for other in seen.expected.others)}
+    if seen.report.ok in results:
+        return []
+    if not seen.report.ok and _uncompiled(seen):
+        return []
+    if seen.report.ok:
+        return [f"the refresh is ok, a fresh import fails: {seen.expected.error}"]
+    return [f"the refresh is refused, a fresh import works: {seen.report.error}"]
+
+
+def _uncompiled(seen: Reload) -> bool:
+    """Whether a module that does not compile waits to be imported late.
+
+    The plan compiles what changed, so the refusal is right where a late import would fail; where nobody needs the
+    module there is no fault. A fresh interpreter meets it in neither case.
+    """
+    return any(module.fault == "syntax" for module in seen.new.modules.values())
+
+
+def failed_refresh(seen: Reload) -> list[str]:
+    """After a refused edit all is as it was, to the object."""
+    problems = differences(seen.before, seen.after)
+    problems += [f"{name} lost an execution" for name, n in seen.ended_before.items() if seen.ended_after[name] < n]
+    if not seen.report.error:
+        problems.append("the refusal gives no reason")
+    return problems
+
+
+def right_report(seen: Reload) -> list[str]:
+    """The report names what changed, and what was executed in the order of its execution."""
+    problems = []
+    want = {full(name) for name in seen.changed}
+    room = {full(name) for name in perhaps_changed(seen.old, seen.new, seen.held)}
+    if not want <= set(seen.report.changed) <= want | room:
+        problems.append(f"changed: {sorted(seen.report.changed)}, the edit changed {sorted(want)}")
+    ended = [name for event, name in seen.log if event == "end"]
+    if list(seen.report.reloaded) != ended:
+        problems.append(f"reloaded: {list(seen.report.reloaded)}, but executed were {ended}")
+    if not want and seen.after.generation is not seen.before.generation:
+        problems.append("nothing changed, yet there is a new generation")
+    return problems
+
+
+def right_counts(seen: Reload) -> list[str]:
+    """Each affected module was executed once, all others were not."""
+    must, may = affected(seen.old, seen.new, seen.held)
+    problems = []
+    for name in sorted(seen.held):
+        module = full(name)
+        times = seen.ended_after[module] - seen.ended_before[module]
+        if name not in seen.new.modules:
+            if module in seen.after.modules or module in seen.after.in_sys_modules:
+                problems.append(f"{module} is gone from disk but still there")
+        elif name in must and times != 1:
+            problems.append(f"{module} is affected and was executed {times} times")
+        elif name not in may and times != 0:
+            problems.append(f"{module} is not affected and was executed {times} times")
+        elif times > 1:
+            problems.append(f"{module} was executed {times} times")
+    begun = Counter(name for event, name in seen.log if event == "begin")
+    if not (seen.expected.order_dependent or seen.expected.retried):
+        problems += [f"{name} was begun {n} times" for name, n in begun.items() if n > 1 and _held_after(seen, name)]
+    return problems
+
+
+def _held_after(seen: Reload, name: str) -> bool:
+    return name in seen.after.modules
+
+
+def right_order(seen: Reload) -> list[str]:
+    """Dependencies run before dependants, by the imports as they were before the edit.
+
+    A package that is imported because something under it is needed runs first, as in plain Python, and draws its own
+    imports in; so only modules without any under them count, and only where no other module had them begin.
+    """
+    if "order" in KNOWN_FAULTS:
+        return []
+    before = eager_order(seen.old, seen.held)
+    reloaded = {relative_name(name) for name in seen.report.reloaded} & seen.held
+    ended: set[str] = set()
+    depth = 0
+    problems = []
+    for event, name in seen.log:
+        module = relative_name(name)
+        if event == "begin":
+            alone = depth == 0 and module in seen.old.modules and len(seen.old.under(module)) == 1
+            late = (before.get(module, set()) & reloaded) - ended if alone else set()
+            # What the module lives in has been begun already, by the import of the module itself.
+            late -= set(ancestors(module))
+            if late:
+                problems.append(f"{name} was begun before {sorted(map(full, late))}, which it needs")
+            depth += 1
+        else:
+            ended.add(module)
+            depth -= 1
+    return problems
+
+
+def right_sharing(seen: Reload) -> list[str]:
+    """What was not executed again is shared, by identity."""
+    problems = []
+    for module in sorted(seen.before.modules):
+        if module in seen.report.reloaded or relative_name(module) not in seen.new.modules:
+            continue
+        if module not in seen.after.modules:
+            problems.append(f"{module} was dropped")
+        else:
+            problems += not_shared(seen.before, seen.after, module)
+    return problems
+
+
+def same_values(expected: Answer, tree: Tree, state: State) -> list[str]:
+    """All values equal those of a fresh interpreter, seen from inside and from outside of the lab."""
+    free = set()
+    if expected.order_dependent:
+        free = {full(name) for name in depends_on(tree, cyclic(tree))} or set(state.modules)
+    problems = []
+    if not free and set(state.modules) != set(expected.held):
+        return [f"held are {sorted(state.modules)}, a fresh interpreter holds {sorted(expected.held)}"]
+    for name in sorted(set(state.modules) & set(expected.held)):
+        accepted = [expected, *(other for other in expected.others if other.ok)] if name in free else [expected]
+        inside = described(dict(vars(state.modules[name])))
+        outside = described(dict(vars(state.in_sys_modules[name])))
+        problems += _same(name, "inside", inside, accepted)
+        problems += _same(name, "outside", outside, accepted)
+    return problems
+
+
+def _same(name: str, where: str, live: dict[str, object], accepted: list[Answer]) -> list[str]:
+    wants = [answer.values[name] for answer in accepted if name in answer.values]
+    if live in wants:
+        return []
+    keys = sorted({*live, *wants[0]})
+    return [
+        f"{name}.{key} ({where}) is {live.get(key, 'not there')!r}, fresh {wants[0].get(key, 'not there')!r}"
+        for key in keys
+        if live.get(key) != wants[0].get(key)
+    ]

@@ -1,0 +1,113 @@
+"""The process that plays fresh interpreter: started once, it forks for each question and never imports a lab itself.
+
+Run as a script, by its path. Questions and answers are lines of JSON on standard input and output. With ``--once`` it
+answers one question without a fork, for systems that have none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from observing import answer_of, described, install_counts  # noqa: E402
+
+LIMIT = 60.0
+
+
+def answered(question: dict[str, Any]) -> dict[str, Any]:
+    """Import the root and then the modules asked for, in order; say all values, then what late functions answer.
+
+    What follows the values executes modules that were not imported before, so the order of the parts counts.
+    """
+    counts = install_counts()
+    sys.modules["hotlab"] = hotlab = ModuleType("hotlab")
+    vars(hotlab)["enable"] = lambda: None
+    root = question["root"]
+    sys.path.insert(0, question["folder"])
+    try:
+        for name in [root, *question["order"]]:
+            importlib.import_module(name)
+    except BaseException as error:
+        return {"ok": False, "error": f"{name}: {type(error).__name__}: {error}"}
+    held = sorted(each for each in sys.modules if each == root or each.startswith(root + "."))
+    answer: dict[str, Any] = {"ok": True, "held": held}
+    answer["values"] = {name: described(vars(sys.modules[name])) for name in held}
+    answer["retried"] = sorted(name for name in held if counts.begun[name] != 1)
+    answer["orphans"] = [name for name in held if name != root and name.rpartition(".")[0] not in held]
+    answer["early_chains"] = _answers(question["chains"])
+    answer["late"] = _answers(question["late"])
+    answer["rest"] = {name: _value_of(name) for name in question["all"]}
+    answer["late"] = {**_answers(question["late"]), **answer["late"]}
+    answer["late_chains"] = _answers(question["chains"])
+    return answer
+
+
+def _answers(asked: list[list[str]]) -> dict[str, Any]:
+    found = {}
+    for name, late in asked:
+        module = sys.modules.get(name)
+        if module is not None:
+            found[f"{name}.{late}"] = answer_of(vars(module), late)
+    return found
+
+
+def _value_of(name: str) -> Any:
+    try:
+        return importlib.import_module(name).V
+    except BaseException as error:
+        return f"error {type(error).__name__}"
+
+
+def _forked(question: dict[str, Any]) -> str:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        with contextlib.suppress(BaseException), os.fdopen(writing, "w") as pipe:
+            json.dump(answered(question), pipe)
+        os._exit(0)
+    os.close(writing)
+    parts = list(_parts(reading, child))
+    os.close(reading)
+    os.waitpid(child, 0)
+    return b"".join(parts).decode() or '{"ok": false, "error": "the fresh interpreter gave no answer"}'
+
+
+def _parts(reading: int, child: int) -> Iterator[bytes]:
+    while True:
+        if not select.select([reading], [], [], LIMIT)[0]:
+            os.kill(child, signal.SIGKILL)
+            return
+        part = os.read(reading, 1 << 16)
+        if not part:
+            return
+        yield part
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    # Byte code that others left beside the sources must play no part.
+    sys.dont_write_bytecode = True
+    sys.pycache_prefix = os.path.join(os.path.dirname(os.path.abspath(__file__)), "no_such_folder")
+    # Modules that lab code imports from outside of the lab are the same for all questions: import them once.
+    importlib.import_module("pkgutil")
+    importlib.import_module("typing")
+    if "--once" in sys.argv:
+        print(json.dumps(answered(json.load(sys.stdin))))
+        return
+    for line in sys.stdin:
+        sys.stdout.write(_forked(json.loads(line)) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

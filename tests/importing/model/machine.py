@@ -1,0 +1,117 @@
+"""The hypothesis machine: draws trees, edits and what tasks do; the world does the work."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from tests.importing.model import edits as e
+from tests.importing.model.oracle import Oracle
+from tests.importing.model.trees import Module, Tree
+from tests.importing.model.world import Save, Tally, World
+
+_NUMBER = st.integers(0, 11)
+_TINY = st.integers(0, 3)
+_FORM = st.integers(0, 59)
+_CONSTANT = st.integers(10, 99)
+_RARELY = st.integers(0, 19).map(lambda number: number == 19)
+_SELDOM = st.integers(0, 5).map(lambda number: number == 5)
+
+_EDIT_KINDS: list[tuple[int, st.SearchStrategy[e.Edit]]] = [
+    (6, st.builds(e.ChangeValue, _NUMBER, _CONSTANT)),
+    (5, st.builds(e.AddImport, _NUMBER, _FORM, _NUMBER, _NUMBER, _TINY, _SELDOM)),
+    (2, st.builds(e.DropImport, _NUMBER, _TINY)),
+    (2, st.builds(e.MoveSymbol, _TINY, _NUMBER, _CONSTANT, st.booleans())),
+    (2, st.builds(e.AddModule, _NUMBER, _NUMBER, _CONSTANT, _SELDOM)),
+    (2, st.builds(e.DeleteModule, _NUMBER, st.booleans())),
+    (2, st.builds(e.RenameModule, _NUMBER, _NUMBER, st.booleans())),
+    (1, st.builds(e.SwapKind, _NUMBER, _SELDOM)),
+    (1, st.builds(e.SwapExports, _NUMBER)),
+    (2, st.builds(e.Break, _NUMBER, st.integers(0, 4))),
+    (4, st.builds(e.Mend)),
+]
+_WEIGHTED = [strategy for weight, strategy in _EDIT_KINDS for _ in range(weight)]
+EDITS: st.SearchStrategy[e.Edit] = st.integers(0, len(_WEIGHTED) - 1).flatmap(lambda place: _WEIGHTED[place])
+SAVES = st.builds(Save, st.lists(EDITS, min_size=1, max_size=3), st.booleans(), _SELDOM, _RARELY)
+# What tasks do between two refreshes: the kind, and two numbers that pick a module and a late function of it.
+ACTIONS = st.tuples(st.sampled_from(["start", "ask", "start", "call", "import"]), _NUMBER, _TINY)
+
+GROWTH: st.SearchStrategy[list[e.Edit]] = st.lists(
+    st.one_of(
+        st.builds(e.AddModule, _NUMBER, _NUMBER, _CONSTANT, _SELDOM),
+        st.builds(e.AddModule, _NUMBER, _NUMBER, _CONSTANT, _SELDOM),
+        st.builds(e.AddImport, _NUMBER, _FORM, _NUMBER, _NUMBER, _TINY, _SELDOM),
+        st.builds(e.AddImport, _NUMBER, _FORM, _NUMBER, _NUMBER, _TINY, _SELDOM),
+        st.builds(e.MoveSymbol, _TINY, _NUMBER, _CONSTANT, st.booleans()),
+        st.builds(e.SwapKind, _NUMBER, _SELDOM),
+    ),
+    min_size=4,
+    max_size=30,
+)
+
+
+def grown(growth: list[e.Edit]) -> Tree:
+    """A tree made of edits, from a root, a package and two modules."""
+    tree = Tree({"": Module(10, is_package=True), "a": Module(11), "b": Module(12, is_package=True), "b.c": Module(13)})
+    for edit in growth:
+        tree = edit.apply(tree)
+    return tree
+
+
+@attrs.define
+class Setting:
+    """What all examples of a run have in common: one oracle and one tally."""
+
+    oracle: Oracle
+    tally: Tally
+    folder: tempfile.TemporaryDirectory[str]
+
+    def close(self) -> None:
+        """End the oracle."""
+        self.oracle.close()
+        self.folder.cleanup()
+
+
+def new_setting() -> Setting:
+    """Start an oracle."""
+    folder = tempfile.TemporaryDirectory(prefix="hotlab-oracle-")
+    return Setting(Oracle(Path(folder.name)), Tally(), folder)
+
+
+def machine_for(setting: Setting, after_each: Callable[[World], None] | None = None) -> type[RuleBasedStateMachine]:
+    """The machine, bound to an oracle and a tally."""
+
+    class ModelTest(RuleBasedStateMachine):
+        world: World | None = None
+
+        @initialize(growth=GROWTH, inside=_SELDOM, modules=st.lists(_NUMBER, max_size=6))
+        def open(self, growth: list[e.Edit], inside: bool, modules: list[int]) -> None:
+            self.world = World(grown(growth), setting.oracle, setting.tally, enable_inside=inside)
+            self.world.open(modules)
+
+        @rule(save=SAVES, actions=st.lists(ACTIONS, max_size=3))
+        def step(self, save: Save, actions: list[tuple[str, int, int]]) -> None:
+            assert self.world is not None
+            self.world.save(save)
+            for kind, first, second in actions:
+                if kind == "ask":
+                    self.world.ask_task(first)
+                elif kind == "import":
+                    self.world.import_module(first)
+                elif kind == "call":
+                    self.world.call_late(first, second)
+                else:
+                    self.world.start_task(first, second)
+            if after_each is not None:
+                after_each(self.world)
+
+        def teardown(self) -> None:
+            if self.world is not None:
+                self.world.close()
+
+    return ModelTest

@@ -1,0 +1,279 @@
+"""A live lab beside the model of it: saves edits, refreshes, and checks that the two agree."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+
+import hotlab
+from tests.importing.model import checks
+from tests.importing.model.edits import Edit, mended, without_dangling
+from tests.importing.model.observing import COUNTS_NAME, Counts, answer_of, install_counts
+from tests.importing.model.oracle import Answer, Oracle
+from tests.importing.model.rendering import files_of
+from tests.importing.model.rules import closure, tamed
+from tests.importing.model.states import state_of_lab
+from tests.importing.model.tasks import OldTask, start_task
+from tests.importing.model.trees import LAZY_FORMS, OBJECT_FORMS, ROOT, Import, Tree, full, relative_name
+
+MOST_TASKS = 8
+
+
+class Disagreement(AssertionError):
+    """The engine and the model disagree. Its text is the reproduction."""
+
+
+@attrs.define
+class Tally:
+    """What was tried so far."""
+
+    edits: int = 0
+    accepted: int = 0
+    refused: int = 0
+    trees: int = 0
+    order_dependent: int = 0
+    answers: int = 0
+    longest_chain: int = 0
+    kinds: Counter[str] = attrs.field(factory=Counter)
+
+    def __str__(self) -> str:
+        share = 100 * self.order_dependent / max(self.trees, 1)
+        return (
+            f"{self.edits} edits: {self.accepted} refreshes ok, {self.refused} refused; {self.trees} trees, "
+            f"{share:.2f} % of them order-dependent; {self.answers} answers of tasks; "
+            f"at most {self.longest_chain} generations alive"
+        )
+
+
+@attrs.frozen
+class Save:
+    """How edits come to disk.
+
+    Attributes:
+        edits: what is edited, before one refresh.
+        keep_times: the old times of modification are put back.
+        touch: all other files get a new time of modification.
+        wild: cycles whose result depends on where they are entered are let in.
+    """
+
+    edits: Sequence[Edit]
+    keep_times: bool = False
+    touch: bool = False
+    wild: bool = False
+
+
+class World:
+    """One lab on disk and in this process, its model, and the tasks that run in it."""
+
+    def __init__(self, tree: Tree, oracle: Oracle, tally: Tally, *, enable_inside: bool = False) -> None:
+        self.oracle, self.tally, self.enable_inside = oracle, tally, enable_inside
+        self.base = Path(tempfile.mkdtemp(prefix="hotlab-model-"))
+        self.disk = self.tree = tamed(without_dangling(tree))
+        self.files: dict[str, str] = {}
+        self.tasks: list[OldTask] = []
+        self.history: list[str] = []
+        self.refusals = 0
+        self.answer = Answer(True)
+        self.counts: Counts = install_counts()
+        self.first_seen: list[str] = []
+        sys.path.insert(0, str(self.base))
+        self._write(self.disk, Save(()))
+        importlib.invalidate_caches()
+
+    def open(self, modules: Sequence[int]) -> None:
+        """Enable the lab and import the root and some modules."""
+        if not self.enable_inside:
+            hotlab.enable(ROOT)
+        importlib.import_module(ROOT)
+        for index in modules:
+            importlib.import_module(full(self.tree.pick(index)))
+        self.answer = self._ask(self.disk)
+        self._fail_with(checks.same_values(self.answer, self.disk, state_of_lab()))
+
+    def close(self) -> None:
+        """Let the tasks answer once more, and leave no trace."""
+        try:
+            while self.tasks:
+                self.ask_task(0, last=True)
+        finally:
+            for task in self.tasks:
+                task.close()
+            if ROOT in hotlab.importing.enabled_labs():
+                hotlab.disable(ROOT)
+            for name in [n for n in sys.modules if n == ROOT or n.startswith(ROOT + ".")]:
+                del sys.modules[name]
+            del sys.modules[COUNTS_NAME]
+            sys.path.remove(str(self.base))
+            shutil.rmtree(self.base, ignore_errors=True)
+
+    def save(self, save: Save) -> None:
+        """Apply edits, refresh, and check everything."""
+        tree = self.disk
+        if self.refusals >= 2:
+            tree = mended(tree)
+        for edit in save.edits:
+            tree = edit.apply(tree)
+        if not save.wild:
+            tree = tamed(tree)
+        self.history.append(f"{save}")
+        self._write(tree, save)
+        self.disk = tree
+        self._refresh()
+
+    def _refresh(self) -> None:
+        before, log_length = state_of_lab(), len(self.counts.log)
+        counted = Counter(self.counts.ended)
+        if self.tree == self.disk and before.held() == set(self.answer.held):
+            expected = self.answer
+        else:
+            expected = self._ask(self.disk)
+            self.tally.trees += 1
+            self.tally.order_dependent += expected.order_dependent
+        report = hotlab.refresh(ROOT)
+        after = state_of_lab()
+        self.tally.edits += 1
+        seen = checks.Reload(
+            self.tree, self.disk, before, after, report, expected, counted, Counter(self.counts.ended),
+            self.counts.log[log_length:],
+        )  # fmt: skip
+        self._fail_with(checks.right(seen))
+        if report.ok:
+            self.tally.accepted += 1
+            self.refusals = 0
+            self.tree, self.answer = self.disk, expected
+        else:
+            self.tally.refused += 1
+            self.refusals += 1
+        alive = len(hotlab.importing.get_lab(ROOT).generations_alive())
+        self.tally.longest_chain = max(self.tally.longest_chain, alive)
+
+    def call_late(self, module: int, place: int) -> None:
+        """Call a late function of the current generation."""
+        found = self._late(module, place)
+        if found is None:
+            return
+        name, each = found
+        namespace = vars(hotlab.current(ROOT).modules[full(name)])
+        answer = answer_of(namespace, f"_late{each.number}")
+        self.history.append(f"call {full(name)}._late{each.number}")
+        self._judge(f"{full(name)}._late{each.number}", answer, self._right(name, each))
+
+    def import_module(self, module: int) -> None:
+        """Import a module of the current generation from outside."""
+        if self.tree != self.disk or self.answer.order_dependent:
+            return
+        name = full(self.tree.pick(module))
+        self.history.append(f"import {name}")
+        try:
+            answer: object = importlib.import_module(name).V
+        except BaseException as error:
+            answer = f"error {type(error).__name__}"
+        self._judge(f"import {name}", answer, (self.answer.rest[name],))
+
+    def start_task(self, module: int, place: int) -> None:
+        """Start a task that will call a late function later."""
+        found = self._late(module, place)
+        if found is None:
+            return
+        self._limit_tasks()
+        name, each = found
+        generation = hotlab.current(ROOT)
+        what = f"{full(name)}._late{each.number}, held by a {each.holder} since generation {generation.number}"
+        right = self._right(name, each)
+        self.history.append(f"start {what}")
+        namespace = vars(generation.modules[full(name)])
+        self.tasks.append(start_task(what, each, namespace, generation.number, right))
+
+    def ask_task(self, index: int, *, last: bool = False) -> None:
+        """Let a task go on: its answer is that of its own generation."""
+        if not self.tasks:
+            return
+        place = index % len(self.tasks)
+        task = self.tasks[place]
+        answer, again = task.ask()
+        if last or not again:
+            del self.tasks[place]
+        self.history.append(f"ask {task.what}")
+        self._judge(task.what, answer, task.right)
+
+    def _limit_tasks(self) -> None:
+        while len(self.tasks) >= MOST_TASKS:
+            self.ask_task(0, last=True)
+
+    def _late(self, module: int, place: int) -> tuple[str, Import] | None:
+        """A late function of a module that is held, and whose answer is certain."""
+        if self.answer.order_dependent:
+            return None
+        held = hotlab.current(ROOT).modules
+        names = [name for name in self.tree.names if full(name) in held]
+        name = names[module % len(names)]
+        late = [
+            each
+            for each in self.tree.modules[name].imports
+            if each.form in LAZY_FORMS or each.form in OBJECT_FORMS or each.form == "chain"
+        ]
+        if not late:
+            return None
+        each = late[place % len(late)]
+        # A package that lists its folder sees the disk as it is, not as its generation was: a documented limit.
+        unseen = {other for other in closure(self.tree, name) if full(other) not in held}
+        if any(self.tree.modules[other].loop for other in unseen):
+            return None
+        return name, each
+
+    def _right(self, name: str, each: Import) -> tuple[object, ...]:
+        return self.answer.late[f"{full(name)}._late{each.number}"]
+
+    def _judge(self, what: str, answer: object, right: tuple[object, ...]) -> None:
+        self.tally.answers += 1
+        if answer not in right:
+            self._fail_with([f"{what}: answered {answer!r}, right is {' or '.join(map(repr, right))}"])
+
+    def _ask(self, tree: Tree) -> Answer:
+        held = hotlab.current(ROOT).modules
+        for event, name in self.counts.log:
+            if event == "begin" and name not in self.first_seen:
+                self.first_seen.append(name)
+        order = [relative_name(name) for name in self.first_seen if name in held]
+        return self.oracle.ask(tree, [name for name in order if name in tree.modules], enable=self.enable_inside)
+
+    def _write(self, tree: Tree, save: Save) -> None:
+        """Bring the disk in line with a tree."""
+        folder = self.base / ROOT
+        files = files_of(tree, enable=self.enable_inside)
+        for path in self.files.keys() - files.keys():
+            (folder / path).unlink(missing_ok=True)
+            if path.endswith("__init__.py") and not any(other.startswith(path[:-11]) for other in files):
+                shutil.rmtree((folder / path).parent, ignore_errors=True)
+        for path, text in files.items():
+            file = folder / path
+            if self.files.get(path) == text:
+                if save.touch:
+                    os.utime(file)
+                continue
+            file.parent.mkdir(parents=True, exist_ok=True)
+            stat = file.stat() if path in self.files else None
+            file.write_text(text)
+            if save.keep_times and stat is not None:
+                os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        self.files = files
+
+    def _fail_with(self, problems: Sequence[str]) -> None:
+        if not problems:
+            return
+        parts = ["; ".join(problems), "-- the tree before:"]
+        parts += [f"# {path}\n{text}" for path, text in files_of(self.tree).items()]
+        if self.disk != self.tree:
+            parts.append("-- the tree after (files that differ):")
+            old, new = files_of(self.tree), files_of(self.disk)
+            parts += [f"# {path}\n{new.get(path, '(deleted)')}" for path in sorted({*old, *new}) if old.get(path) != new.get(path)]
+        parts += ["-- what was done:", *self.history, "-- what is wrong:", *problems]
+        raise Disagreement("\n".join(parts))
