@@ -13,6 +13,7 @@ from tests.importing.model.trees import (
     FORMS,
     HOLDERS,
     MOST_MODULES,
+    OBJECT_FORMS,
     Import,
     Module,
     Tree,
@@ -71,6 +72,26 @@ class AddImport:
         symbol = known[self.symbol % len(known)]
         holder = HOLDERS[self.holder % len(HOLDERS)]
         return tree.replace(name, tree.modules[name].with_import(form, target, symbol, holder))
+
+
+@attrs.frozen
+class CloseCycle:
+    """A module that is imported imports its importer back."""
+
+    module: int
+    place: int
+    form: int
+
+    def apply(self, tree: Tree) -> Tree:
+        """See :class:`Edit`."""
+        name = tree.pick(self.module)
+        targets = [each.target for each in tree.modules[name].imports if each.target in tree.modules]
+        if not targets:
+            return tree
+        target = targets[self.place % len(targets)]
+        forms = (*OBJECT_FORMS, "from", "child", "as", "called", "fallback", "star", "import_module")
+        form = forms[self.form % len(forms)]
+        return tree.replace(target, tree.modules[target].with_import(form, name, "V", "function"))
 
 
 @attrs.frozen

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from tests.importing.model.rendering import files_of
+from tests.importing.model.rendering import bring_in_line, files_of
 from tests.importing.model.rules import cyclic
 from tests.importing.model.trees import LAZY_FORMS, OBJECT_FORMS, ROOT, Tree, full
 
@@ -50,11 +49,14 @@ class Answer:
 
 
 class Oracle:
-    """A process that forks a fresh interpreter for each question. One thread at a time."""
+    """A process that forks a fresh interpreter for each question. One thread at a time.
+
+    It has a copy of the tree of its own, not the lab's folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._made = 0
+        self._files: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         if hasattr(os, "fork"):
             self._process = subprocess.Popen(
@@ -77,24 +79,23 @@ class Oracle:
 
         Where the tree has a cycle whose result may depend on where it is entered, other orders are tried too.
         """
-        folder = self._written(tree, enable)
-        try:
-            answer = self._ask(folder, tree, order)
-            bad = cyclic(tree)
-            if not bad and not answer.order_dependent:
-                return answer
-            orders = [list(reversed(order))]
-            orders += [[name, *[other for other in order if other != name]] for name in sorted(bad) if name in order]
-            others = tuple(self._ask(folder, tree, each) for each in orders)
-        finally:
-            shutil.rmtree(folder)
+        files = files_of(tree, enable=enable)
+        bring_in_line(self._folder / ROOT, self._files, files)
+        self._files = files
+        answer = self._ask(tree, order)
+        bad = cyclic(tree)
+        if not bad and not answer.order_dependent:
+            return answer
+        orders = [list(reversed(order))]
+        orders += [[name, *[other for other in order if other != name]] for name in sorted(bad) if name in order]
+        others = tuple(self._ask(tree, each) for each in orders)
         differs = any((other.ok, other.values) != (answer.ok, answer.values) for other in others)
         return attrs.evolve(answer, order_dependent=answer.order_dependent or differs, others=others)
 
-    def _ask(self, folder: Path, tree: Tree, order: Sequence[str]) -> Answer:
+    def _ask(self, tree: Tree, order: Sequence[str]) -> Answer:
         late, chains = _late_functions(tree)
         question = {
-            "root": ROOT, "folder": str(folder), "order": [full(name) for name in order],
+            "root": ROOT, "folder": str(self._folder), "order": [full(name) for name in order],
             "chains": chains, "late": late, "all": [full(name) for name in tree.names],
         }  # fmt: skip
         raw = self._exchange(question)
@@ -110,16 +111,6 @@ class Oracle:
             True, None, tuple(raw["held"]), raw["values"], tuple(raw["retried"]), answers, raw["rest"],
             order_dependent=bool(raw["orphans"]),
         )  # fmt: skip
-
-    def _written(self, tree: Tree, enable: bool) -> Path:
-        """A folder with the files of the tree: not the lab's own, so that old generations can be asked for too."""
-        self._made += 1
-        folder = self._folder / f"tree{self._made}"
-        for path, text in files_of(tree, enable=enable).items():
-            file = folder / ROOT / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-        return folder
 
     def _exchange(self, question: Mapping[str, Any]) -> Any:
         line = json.dumps(question).encode() + b"\n"

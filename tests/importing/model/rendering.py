@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
 from tests.importing.model.observing import COUNTS_NAME
 from tests.importing.model.trees import LAZY_FORMS, OBJECT_FORMS, ROOT, VALUE_FORMS, Import, Module, Tree, full, leaf, parent
 
@@ -28,6 +32,19 @@ def files_of(tree: Tree, *, enable: bool = False) -> dict[str, str]:
             text = f"import hotlab\nhotlab.enable()\n{text}"
         files[path_of(tree, name)] = text
     return files
+
+
+def bring_in_line(folder: Path, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Make the files of a folder, which were `before`, what they are `after`; files that stay are not touched."""
+    for path in sorted(before.keys() - after.keys()):
+        (folder / path).unlink(missing_ok=True)
+        if path.endswith("__init__.py") and not any(other.startswith(path[:-11]) for other in after):
+            # With it goes its byte code: Python takes a folder that is left for a namespace package.
+            shutil.rmtree((folder / path).parent, ignore_errors=True)
+    for path, text in after.items():
+        if before.get(path) != text:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
 
 
 def path_of(tree: Tree, name: str) -> str:

@@ -89,6 +89,8 @@ def needs(tree: Tree, name: str) -> set[str]:
             if each.form in _CHILD_FORMS and each.target:
                 found.add(parent(each.target))
             found.update(_starred(tree, each))
+        if each.form == "chain":
+            found.add("")  # it says `import mlab`
     if module.loop and module.is_package:
         found.update(tree.children(name))
     return found - {name}
@@ -106,7 +108,8 @@ def may_need(tree: Tree, name: str) -> set[str]:
     module = tree.modules[name]
     held, mentioned = set(), set()
     if module.is_package:
-        held.add(name)
+        # The packages under it are its attributes once somebody has imported them.
+        held.update(tree.under(name))
     found: set[str] = set()
     for each in module.imports:
         mentioned.update(each.target.split("."))
@@ -174,11 +177,15 @@ def closure(tree: Tree, name: str) -> set[str]:
 
 
 def eager_order(tree: Tree, held: Iterable[str]) -> dict[str, set[str]]:
-    """For each held module all held ones that it needs while being imported and that don't need it back."""
+    """For each held module all held ones that it needs while being imported and that don't need it back.
+
+    A lazy import that has run may count for a need, so what needs a module back lazily stands in a cycle with it.
+    """
     known = set(held)
     edges = {name: _imported(tree, name) & known for name in known}
     reach = {name: _closure(name, lambda other: edges[other]) for name in known}
-    return {name: {other for other in reach[name] if name not in reach[other]} for name in known}
+    back = {name: closure(tree, name) for name in known}
+    return {name: {other for other in reach[name] if name not in back[other]} for name in known}
 
 
 def _imported(tree: Tree, name: str) -> set[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from types import ModuleType
 from typing import Any
 
 import attrs
 
 import hotlab
-from tests.importing.model.trees import ROOT
+from tests.importing.model.trees import ROOT, ancestors, full, relative_name
 
 
 @attrs.frozen(eq=False)
@@ -24,6 +25,14 @@ class State:
     def held(self) -> set[str]:
         """The names of the modules that the lab holds."""
         return set(self.modules)
+
+
+def without_orphans(held: Collection[str]) -> set[str]:
+    """Of some modules those whose packages are there too.
+
+    A package whose import failed leaves the modules that it had imported behind, in plain Python as well.
+    """
+    return {name for name in held if all(full(above) in held for above in ancestors(relative_name(name)))}
 
 
 def state_of_lab() -> State:
