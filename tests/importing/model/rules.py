@@ -117,6 +117,9 @@ def may_need(tree: Tree, name: str) -> set[str]:
         held.update(_starred(tree, each))
         if each.form in CAUGHT_FORMS:
             found.update(ancestors(each.target))
+    if not name:
+        # A root that was adopted half-run: what it needs is read off its code, with imports that never ran.
+        found.update(each.target for each in module.imports)
     # A star import may bring packages that the module it takes from holds.
     if any(each.form == "star" for each in module.imports):
         held.update(other for other in tree.modules if tree.modules[other].is_package)
