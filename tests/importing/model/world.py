@@ -17,6 +17,7 @@ import hotlab
 from tests.importing.model import checks
 from tests.importing.model.edits import Edit, mended, without_dangling
 from tests.importing.model.faults import KNOWN_FAULTS
+from tests.importing.model.hazards import shows_known_fault
 from tests.importing.model.observing import COUNTS_NAME, Counts, answer_of, install_counts
 from tests.importing.model.oracle import Answer, Oracle
 from tests.importing.model.rendering import bring_in_line, files_of
@@ -79,7 +80,11 @@ class World:
         self.base = Path(tempfile.mkdtemp(prefix="hotlab-model-"))
         if enable_inside and "adopted_import_module" in KNOWN_FAULTS:
             tree = _without_computed_imports(tree)
-        self.disk = self.tree = tamed(without_dangling(tree))
+        tree = tamed(without_dangling(tree))
+        while shows_known_fault(tree, tree, set()):
+            name = max(tree.names, key=lambda each: len(tree.modules[each].imports))
+            tree = tree.replace(name, attrs.evolve(tree.modules[name], imports=()))
+        self.disk = self.tree = tree
         self.files: dict[str, str] = {}
         self.tasks: list[OldTask] = []
         self.history: list[str] = []
@@ -127,6 +132,9 @@ class World:
             tree = edit.apply(tree)
         if not save.wild:
             tree = tamed(tree)
+        held = {relative_name(name) for name in hotlab.current(ROOT).modules}
+        if shows_known_fault(self.tree, tree, held):
+            tree = self.tree
         if tree != self.disk:
             self.history.append(f"{save}")
         self._write(tree, save)
@@ -234,7 +242,7 @@ class World:
         each = late[place % len(late)]
         # A package that lists its folder sees the disk as it is, not as its generation was: a documented limit.
         unseen = {other for other in closure(self.tree, name) if full(other) not in held}
-        if any(self.tree.modules[other].loop for other in unseen):
+        if any(self.tree.modules[other].loop for other in unseen) or (unseen and "unexecuted" in KNOWN_FAULTS):
             return None
         return name, each
 
