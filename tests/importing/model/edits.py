@@ -155,12 +155,13 @@ def _retargeted(tree: Tree, old: str, new: str, symbol: str | None) -> Tree:
 
 @attrs.frozen
 class AddModule:
-    """A new module in a package (in a module's package, if the number picks a module)."""
+    """A new module in a package (in a module's package, if the number picks a module); perhaps one imports it."""
 
     package: int
     leaf: int
     constant: int
     is_package: bool = False
+    user: int | None = None
 
     def apply(self, tree: Tree) -> Tree:
         """See :class:`Edit`."""
@@ -170,7 +171,11 @@ class AddModule:
         name = joined(above, LEAVES[self.leaf % len(LEAVES)])
         if name in tree.modules or len(tree.modules) >= MOST_MODULES or name.count(".") > 2:
             return tree
-        return tree.replace(name, Module(self.constant, is_package=self.is_package))
+        tree = tree.replace(name, Module(self.constant, is_package=self.is_package))
+        if self.user is None:
+            return tree
+        user = tree.pick(self.user)
+        return tree.replace(user, tree.modules[user].with_import("from", name, "V", "function")) if user != name else tree
 
 
 @attrs.frozen

@@ -25,23 +25,28 @@ _CONSTANT = st.integers(10, 99)
 _RARELY = st.integers(0, 9).map(lambda number: number == 9)
 _SELDOM = st.integers(0, 5).map(lambda number: number == 5)
 
+_BREAKS: st.SearchStrategy[e.Edit] = st.builds(e.Break, _NUMBER, st.integers(0, 4))
+
 _EDIT_KINDS: list[tuple[int, st.SearchStrategy[e.Edit]]] = [
     (6, st.builds(e.ChangeValue, _NUMBER, _CONSTANT)),
     (5, st.builds(e.AddImport, _NUMBER, _FORM, _NUMBER, _NUMBER, _TINY, _SELDOM)),
     (3, st.builds(e.CloseCycle, _NUMBER, _TINY, _NUMBER)),
     (2, st.builds(e.DropImport, _NUMBER, _TINY)),
     (2, st.builds(e.MoveSymbol, _TINY, _NUMBER, _CONSTANT, st.booleans())),
-    (2, st.builds(e.AddModule, _NUMBER, _NUMBER, _CONSTANT, _SELDOM)),
+    (3, st.builds(e.AddModule, _NUMBER, _NUMBER, _CONSTANT, _SELDOM, st.none() | _NUMBER)),
     (2, st.builds(e.DeleteModule, _NUMBER, st.booleans())),
     (2, st.builds(e.RenameModule, _NUMBER, _NUMBER, st.booleans())),
     (1, st.builds(e.SwapKind, _NUMBER, _SELDOM)),
     (1, st.builds(e.SwapExports, _NUMBER)),
-    (2, st.builds(e.Break, _NUMBER, st.integers(0, 4))),
+    (2, _BREAKS),
     (4, st.builds(e.Mend)),
 ]
 _WEIGHTED = [strategy for weight, strategy in _EDIT_KINDS for _ in range(weight)]
 EDITS: st.SearchStrategy[e.Edit] = st.integers(0, len(_WEIGHTED) - 1).flatmap(lambda place: _WEIGHTED[place])
-SAVES = st.builds(Save, st.lists(EDITS, min_size=1, max_size=3), st.booleans(), _SELDOM, _RARELY)
+# Now and then the last of several edits is a fault, so that what came before it has to be rolled back.
+_FAULTY = st.tuples(st.lists(EDITS, min_size=1, max_size=3), _BREAKS).map(lambda both: [*both[0], both[1]])
+_SOUND = st.lists(EDITS, min_size=1, max_size=3)
+SAVES = st.builds(Save, st.one_of(_SOUND, _SOUND, _SOUND, _SOUND, _FAULTY), st.booleans(), _SELDOM, _RARELY)
 # What tasks do between two refreshes: the kind, and two numbers that pick a module and a late function of it.
 ACTIONS = st.tuples(st.sampled_from(["start", "ask", "start", "call", "import"]), _NUMBER, _TINY)
 
