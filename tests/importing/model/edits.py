@@ -175,7 +175,9 @@ class AddModule:
         if self.user is None:
             return tree
         user = tree.pick(self.user)
-        return tree.replace(user, tree.modules[user].with_import("from", name, "V", "function")) if user != name else tree
+        return (
+            tree.replace(user, tree.modules[user].with_import("from", name, "V", "function")) if user != name else tree
+        )
 
 
 @attrs.frozen

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from observing import answer_of, described, install_counts  # noqa: E402
+from observing import answer_of, described, install_counts
 
 LIMIT = 60.0
 

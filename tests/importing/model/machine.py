@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 import attrs
-from hypothesis import HealthCheck, Phase, seed as seeded, settings
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import attrs
 
-from hotlab.importing import generations, reloading
+from hotlab.importing import planning
 from hotlab.importing.generations import Generation
-from hotlab.importing.records import ModuleRecord
+from hotlab.importing.records import ModuleRecord, children_of
 
 
 @attrs.frozen
@@ -31,11 +31,11 @@ class Planted:
     broken: Callable[[Any], Any]
 
 
-def _no_lazy_edges(right: Callable[[ModuleRecord], set[str]]) -> Callable[[ModuleRecord], set[str]]:
-    def eager_needs_only(record: ModuleRecord) -> set[str]:
-        return set(record.needs)
+def _no_lazy_edges(right: Callable[[Generation, str], list[str]]) -> Callable[[Generation, str], list[str]]:
+    def eager_dependants_of(base: Generation, name: str) -> list[str]:
+        return [dependant for dependant in right(base, name) if name in base.records[dependant].needs]
 
-    return eager_needs_only
+    return eager_dependants_of
 
 
 def _dependants_first(right: Callable[..., list[str]]) -> Callable[..., list[str]]:
@@ -45,28 +45,31 @@ def _dependants_first(right: Callable[..., list[str]]) -> Callable[..., list[str
     return in_order
 
 
-def _facades_stay(right: Callable[[Generation], None]) -> Callable[[Generation], None]:
-    def discard(staged: Generation) -> None:
-        return None
-
-    return discard
-
-
-def _submodules_not_bound(right: Callable[..., None]) -> Callable[..., None]:
-    def bind_on_parent(generation: Generation, record: ModuleRecord, module: Any) -> None:
+def _nothing_dropped(right: Callable[[Generation, str], None]) -> Callable[[Generation, str], None]:
+    def drop_added(generation: Generation, name: str) -> None:
         if not generation.staged:
-            right(generation, record, module)
+            right(generation, name)
 
-    return bind_on_parent
+    return drop_added
+
+
+def _submodules_not_bound(right: Callable[[Generation, ModuleRecord], None]) -> Callable[..., None]:
+    def is_ready(generation: Generation, record: ModuleRecord) -> None:
+        right(generation, record)
+        parent, _, last = record.name.rpartition(".")
+        if generation.staged and parent in generation.packages:
+            children_of(generation.packages[parent]).pop(last, None)
+
+    return is_ready
 
 
 PLANTED = {
     # The graph: an import in a function leads nowhere.
-    "graph": Planted(ModuleRecord, "all_needs", _no_lazy_edges),
+    "graph": Planted(planning, "dependants_of", _no_lazy_edges),
     # The order: dependants are begun before what they need.
-    "order": Planted(reloading, "in_order", _dependants_first),
+    "order": Planted(planning, "in_order", _dependants_first),
     # The roll-back: what a failed stage put into sys.modules stays there.
-    "roll-back": Planted(reloading, "discard", _facades_stay),
+    "roll-back": Planted(Generation, "drop_added", _nothing_dropped),
     # The binding: a module executed for a reload does not become an attribute of its package.
-    "binding": Planted(generations.Generation, "_bind_on_parent", _submodules_not_bound),
+    "binding": Planted(Generation, "_is_ready", _submodules_not_bound),
 }

@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.importing.model.observing import COUNTS_NAME
-from tests.importing.model.trees import LAZY_FORMS, OBJECT_FORMS, ROOT, VALUE_FORMS, Import, Module, Tree, full, leaf, parent
+from tests.importing.model.trees import (
+    LAZY_FORMS,
+    OBJECT_FORMS,
+    ROOT,
+    VALUE_FORMS,
+    Import,
+    Module,
+    Tree,
+    full,
+    leaf,
+    parent,
+)
 
 _FAULTS = {
     "syntax": "def broken(:\n",

@@ -36,9 +36,12 @@ def changed(old: Tree, new: Tree, held: Iterable[str]) -> set[str]:
     found = set()
     for name in {*old.modules, *new.modules}:
         before, after = old.modules.get(name), new.modules.get(name)
-        if before is None or after is None or before.is_package != after.is_package:
-            found.add(name)
-        elif text_of(old, name) != text_of(new, name):
+        if (
+            before is None
+            or after is None
+            or before.is_package != after.is_package
+            or text_of(old, name) != text_of(new, name)
+        ):
             found.add(name)
     for name in held:
         if old.modules[name].loop and _listing(old, name) != _listing(new, name):
@@ -174,9 +177,7 @@ def _closure(start: str, edges: Callable[[str], Iterable[str]]) -> set[str]:
 
 def closure(tree: Tree, name: str) -> set[str]:
     """All that the import of a module, or a late function of it, may execute; implicit parents included."""
-    return _closure(
-        name, lambda other: {x for t in needs(tree, other) for x in (t, *ancestors(t))} & set(tree.modules)
-    )
+    return _closure(name, lambda other: {x for t in needs(tree, other) for x in (t, *ancestors(t))} & set(tree.modules))
 
 
 def eager_order(tree: Tree, held: Iterable[str]) -> dict[str, set[str]]:
@@ -218,7 +219,9 @@ def tamed(tree: Tree) -> Tree:
             return tree
         for name in sorted(bad):
             module = tree.modules[name]
-            imports = tuple(_late(each) if runs(module, each) and each.target in bad else each for each in module.imports)
+            imports = tuple(
+                _late(each) if runs(module, each) and each.target in bad else each for each in module.imports
+            )
             if imports != module.imports:
                 tree = tree.replace(name, attrs.evolve(module, imports=imports))
                 break

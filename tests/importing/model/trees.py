@@ -14,7 +14,18 @@ MOST_MODULES = 12
 MOST_IMPORTS = 4
 
 # The target's value goes into this module's value while it is imported.
-VALUE_FORMS = ("from", "relative", "child", "dotted", "as", "import_module", "star", "conditional", "fallback", "called")
+VALUE_FORMS = (
+    "from",
+    "relative",
+    "child",
+    "dotted",
+    "as",
+    "import_module",
+    "star",
+    "conditional",
+    "fallback",
+    "called",
+)
 # Imported at the top, looked into only when a late function is called: the form that cycles get along with.
 OBJECT_FORMS = ("object_as", "object_child", "object_dotted")
 # Imported when a late function is called.

@@ -44,7 +44,12 @@ class Tally:
     order_dependent: int = 0
     answers: int = 0
     longest_chain: int = 0
-    kinds: Counter[str] = attrs.field(factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Take in what another process has tried."""
+        for field in ("edits", "accepted", "refused", "trees", "order_dependent", "answers"):
+            setattr(self, field, getattr(self, field) + getattr(other, field))
+        self.longest_chain = max(self.longest_chain, other.longest_chain)
 
     def __str__(self) -> str:
         share = 100 * self.order_dependent / max(self.trees, 1)

@@ -1,0 +1,92 @@
+"""The model test at length: random packages, edits and old tasks against a fresh interpreter.
+
+    python benchmarks/model_test.py --edits 100000 [--seed 1] [--processes 2]
+
+Its result is written to benchmarks/results/model_test.md. It ends at the first disagreement, which it prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import platform
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.importing.model.faults import KNOWN_FAULTS
+from tests.importing.model.machine import new_setting, run
+from tests.importing.model.world import Tally
+
+RESULT = Path(__file__).resolve().parent / "results" / "model_test.md"
+PORTION = 2000
+
+
+def portion(edits: int, seed: int) -> Tally:
+    """Try so many edits in this process. Raises Disagreement."""
+    sys.dont_write_bytecode = False
+    setting = new_setting()
+    try:
+        run(setting, edits=edits, seed=seed)
+    finally:
+        setting.close()
+    return setting.tally
+
+
+def result_text(total: Tally, seed: int, processes: int, seconds: float) -> str:
+    """The result as Markdown."""
+    share = 100 * total.order_dependent / max(total.trees, 1)
+    python = f"{platform.python_implementation()} {platform.python_version()}, {platform.system()}"
+    rows = [
+        ("edits", f"{total.edits:,}"),
+        ("disagreements", "0"),
+        ("refreshes that were ok", f"{total.accepted:,}"),
+        ("refreshes that were refused, as they had to be", f"{total.refused:,}"),
+        ("trees", f"{total.trees:,}"),
+        ("of them order-dependent", f"{total.order_dependent:,} ({share:.2f} %)"),
+        ("answers of late imports and old tasks", f"{total.answers:,}"),
+        ("most generations alive at once", f"{total.longest_chain}"),
+        ("seconds", f"{seconds:,.0f} in {processes} processes"),
+        ("seed", f"{seed}"),
+        ("interpreter", python),
+        ("faults of the engine left out", ", ".join(sorted(KNOWN_FAULTS)) or "none"),
+    ]
+    lines = ["# Model test", "", "Made by `python benchmarks/model_test.py`.", "", "| what | result |", "| --- | --- |"]
+    lines += [f"| {what} | {value} |" for what, value in rows]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run portions in some processes, say now and then how far it is, write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--edits", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--result", type=Path, default=RESULT, help="where the result goes")
+    asked = parser.parse_args()
+    began = said = time.monotonic()
+    total = Tally()
+    seeds = [asked.seed * 1_000_003 + place for place in range(-(-asked.edits // PORTION))]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(asked.processes, mp_context=context) as pool:
+        futures = [pool.submit(portion, min(PORTION, asked.edits), seed) for seed in seeds]
+        for future in as_completed(futures):
+            try:
+                total.add(future.result())
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            if time.monotonic() - said > 60:
+                said = time.monotonic()
+                print(f"{said - began:6.0f} s  {total}", flush=True)
+    seconds = time.monotonic() - began
+    asked.result.parent.mkdir(parents=True, exist_ok=True)
+    asked.result.write_text(result_text(total, asked.seed, asked.processes, seconds))
+    print(f"{seconds:6.0f} s  {total}\nwritten to {asked.result}")
+
+
+if __name__ == "__main__":
+    main()
