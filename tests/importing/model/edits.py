@@ -114,7 +114,7 @@ class DropImport:
 
 @attrs.frozen
 class MoveSymbol:
-    """A name goes from its module into another, and so do, or do not, those who use it. A new one is made if need be."""
+    """A name moves from its module into another, with those who use it or without; it is made if nobody has it."""
 
     symbol: int
     target: int

@@ -32,7 +32,7 @@ _DOTTED_FORMS = ("dotted", "object_dotted", "lazy_dotted", "chain")
 
 
 def changed(old: Tree, new: Tree, held: Iterable[str]) -> set[str]:
-    """The modules that were added, removed or edited, and held packages whose listing of their folder is out of date."""
+    """The modules that were added, removed or edited, and held packages that listed their folder as it is no more."""
     found = set()
     for name in {*old.modules, *new.modules}:
         before, after = old.modules.get(name), new.modules.get(name)

@@ -34,7 +34,7 @@ class OldTask:
 def start_task(
     what: str, each: Import, namespace: Mapping[str, Any], number: int, right: tuple[object, ...]
 ) -> OldTask:
-    """Start what the import's holder says: keep a function or a bound method, suspend a generator, let a thread wait."""
+    """Start what the holder says: keep a function or a bound method, suspend a generator, let a thread wait."""
     if each.holder == "generator" and f"_stream{each.number}" in namespace:
         return OldTask(what, number, right, _generator(namespace[f"_stream{each.number}"]))
     if each.holder == "thread" and f"_wait{each.number}" in namespace:

@@ -109,6 +109,8 @@ class World:
         importlib.import_module(ROOT)
         for index in modules:
             importlib.import_module(full(self.tree.pick(index)))
+        if self.enable_inside and "adopted_settles" in KNOWN_FAULTS:
+            assert hotlab.refresh(ROOT).ok
         self.answer = self._ask(self.disk)
         self._fail_with(checks.same_values(self.answer, self.disk, state_of_lab()))
 
@@ -131,7 +133,7 @@ class World:
     def save(self, save: Save) -> None:
         """Apply edits, refresh, and check everything."""
         tree = self.disk
-        if self.refusals >= 2:
+        if self.refusals > save.touch:
             tree = mended(tree)
         for edit in save.edits:
             tree = edit.apply(tree)
