@@ -89,9 +89,28 @@ class CloseCycle:
         if not targets:
             return tree
         target = targets[self.place % len(targets)]
-        forms = (*OBJECT_FORMS, "from", "child", "as", "called", "fallback", "star", "import_module")
+        forms = (
+            *OBJECT_FORMS,
+            "fallback",
+            "fallback",
+            "fallback",
+            "from",
+            "child",
+            "as",
+            "called",
+            "star",
+            "import_module",
+        )
         form = forms[self.form % len(forms)]
+        if form == "fallback":
+            # Where both catch the failure, who is imported first decides what each of them gets.
+            both = tuple(_falling_back(each) if each.target == target else each for each in tree.modules[name].imports)
+            tree = tree.replace(name, attrs.evolve(tree.modules[name], imports=both))
         return tree.replace(target, tree.modules[target].with_import(form, name, "V", "function"))
+
+
+def _falling_back(each: Import) -> Import:
+    return attrs.evolve(each, form="fallback")
 
 
 @attrs.frozen

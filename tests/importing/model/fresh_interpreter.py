@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from observing import answer_of, described, install_counts
+from observing import answer_of, described, install_counts  # type: ignore[import-not-found]
 
 LIMIT = 60.0
 

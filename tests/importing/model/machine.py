@@ -23,7 +23,7 @@ _NUMBER = st.integers(0, 11)
 _TINY = st.integers(0, 3)
 _FORM = st.integers(0, 59)
 _CONSTANT = st.integers(10, 99)
-_RARELY = st.integers(0, 9).map(lambda number: number == 9)
+_RARELY = st.integers(0, 6).map(lambda number: number == 6)
 _SELDOM = st.integers(0, 5).map(lambda number: number == 5)
 
 _BREAKS: st.SearchStrategy[e.Edit] = st.builds(e.Break, _NUMBER, st.integers(0, 4))
@@ -31,7 +31,7 @@ _BREAKS: st.SearchStrategy[e.Edit] = st.builds(e.Break, _NUMBER, st.integers(0, 
 _EDIT_KINDS: list[tuple[int, st.SearchStrategy[e.Edit]]] = [
     (6, st.builds(e.ChangeValue, _NUMBER, _CONSTANT)),
     (5, st.builds(e.AddImport, _NUMBER, _FORM, _NUMBER, _NUMBER, _TINY, _SELDOM)),
-    (3, st.builds(e.CloseCycle, _NUMBER, _TINY, _NUMBER)),
+    (4, st.builds(e.CloseCycle, _NUMBER, _TINY, _NUMBER)),
     (2, st.builds(e.DropImport, _NUMBER, _TINY)),
     (2, st.builds(e.MoveSymbol, _TINY, _NUMBER, _CONSTANT, st.booleans())),
     (3, st.builds(e.AddModule, _NUMBER, _NUMBER, _CONSTANT, _SELDOM, st.none() | _NUMBER)),

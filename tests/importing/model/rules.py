@@ -135,7 +135,8 @@ def may_need(tree: Tree, name: str) -> set[str]:
 def eager_edges(tree: Tree, name: str) -> tuple[set[str], set[str]]:
     """What a module imports while it runs: for the values of it, and only to have it (implicit parents included)."""
     module = tree.modules[name]
-    values, objects = set(), set()
+    values: set[str] = set()
+    objects: set[str] = set()
     for each in module.imports:
         if not runs(module, each):
             continue
