@@ -7,12 +7,11 @@ from typing import Any
 
 import attrs
 
-from tests.importing.model.faults import KNOWN_FAULTS
 from tests.importing.model.observing import described
 from tests.importing.model.oracle import Answer
-from tests.importing.model.rules import affected, changed, cyclic, depends_on, eager_order, perhaps_changed
+from tests.importing.model.rules import affected, changed, cyclic, depends_on, perhaps_changed
 from tests.importing.model.states import State, differences, not_shared, without_orphans
-from tests.importing.model.trees import Tree, ancestors, full, relative_name
+from tests.importing.model.trees import Tree, full, relative_name
 
 
 @attrs.frozen(eq=False)
@@ -29,6 +28,7 @@ class Reload:
         ended_before: executions by module, before.
         ended_after: executions by module, after.
         log: what began and ended meanwhile.
+        ranks: by module a number that grows with the time of its last execution, where that is certain.
     """
 
     old: Tree
@@ -40,6 +40,7 @@ class Reload:
     ended_before: Counter[str]
     ended_after: Counter[str]
     log: list[tuple[str, str]]
+    ranks: dict[str, int]
 
     @property
     def held(self) -> set[str]:
@@ -137,32 +138,22 @@ def _held_after(seen: Reload, name: str) -> bool:
 
 
 def right_order(seen: Reload) -> list[str]:
-    """Dependencies run before dependants, by the imports as they were before the edit.
+    """Affected modules are begun in the order in which they were executed before, as a fresh interpreter is asked to.
 
-    A package that is imported because something under it is needed runs first, as in plain Python, and draws its own
-    imports in; so only modules without any under them count, and only where no other module had them begin.
+    Their own imports draw others in, so only those count that no other module had begin. A package is begun before
+    what is under it, whatever the order was; it does not count either.
     """
-    if "order" in KNOWN_FAULTS:
-        return []
-    before = eager_order(seen.old, seen.held)
-    reloaded = {relative_name(name) for name in seen.report.reloaded} & seen.held
-    ended: set[str] = set()
     depth = 0
-    problems = []
+    begun: list[str] = []
     for event, name in seen.log:
-        module = relative_name(name)
         if event == "begin":
-            alone = depth == 0 and module in seen.old.modules and len(seen.old.under(module)) == 1
-            late = (before.get(module, set()) & reloaded) - ended if alone else set()
-            # What the module lives in has been begun already, by the import of the module itself.
-            late -= set(ancestors(module))
-            if late:
-                problems.append(f"{name} was begun before {sorted(map(full, late))}, which it needs")
+            if depth == 0 and name in seen.ranks and len(seen.old.under(relative_name(name))) == 1:
+                begun.append(name)
             depth += 1
         else:
-            ended.add(module)
             depth -= 1
-    return problems
+    wanted = sorted(begun, key=seen.ranks.__getitem__)
+    return [] if begun == wanted else [f"begun were {begun}, before it was {wanted}"]
 
 
 def right_sharing(seen: Reload) -> list[str]:

@@ -6,24 +6,11 @@ made. Take a name out once the engine is mended; the search then covers it, and 
 
 from __future__ import annotations
 
-KNOWN_FAULTS: frozenset[str] = frozenset(
-    {
-        # A form of import: `importlib.import_module("...")` in a function that was not called yet is no edge.
-        "lazy_import_module",
-        # A root that enables hotlab in its first line, and then calls `importlib.import_module` (or loops over its
-        # folder): the frame that is running has Python's own import, so the engine does not see the edge.
-        "adopted_import_module",
-        # A refused refresh puts the real modules where the frame of an adopted root had bound façades.
-        "adopted_settles",
-        # A module is executed before its affected grandparent, if the parent between them is not affected.
-        "grandparent_late",
-        # `from package import child` finds a child that is gone, or that another generation has, in sys.modules.
-        "gone_child",
-        # A half-made module is an attribute of its package already.
-        "half_made_child",
-        # `import a.b.c as m` while `a.b` is being executed binds a façade.
-        "facade_in_cycle",
-        # A lazy import of a module that nobody has imported yet does not lead on to what that module imports.
-        "unexecuted",
-    }
-)
+# These names mean something. Taken in, "lazy_import_module" (or any other form of import) leaves that form out, and
+#   adopted_import_module: a root that enables hotlab calls no `importlib.import_module` while it is being imported;
+#   adopted_settles: the first refresh after such a root was imported is not looked at;
+#   grandparent_late: no module is affected whose grandparent is, where its parent is not;
+#   gone_child: there is no `from package import child` of a child that is not there;
+#   half_made_child, facade_in_cycle: nobody imports something through a package that may be half-made then;
+#   unexecuted: a lazy import of what nobody has imported yet need not lead on to what that will import.
+KNOWN_FAULTS: frozenset[str] = frozenset()

@@ -6,14 +6,16 @@ one made from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
 from hotlab.importing import planning
 from hotlab.importing.generations import Generation
+from hotlab.importing.planning import Plan
 from hotlab.importing.records import ModuleRecord, children_of
+from hotlab.importing.sources import SourceTree
 
 
 @attrs.frozen
@@ -38,11 +40,12 @@ def _no_lazy_edges(right: Callable[[Generation, str], list[str]]) -> Callable[[G
     return eager_dependants_of
 
 
-def _dependants_first(right: Callable[..., list[str]]) -> Callable[..., list[str]]:
-    def in_order(names: Sequence[str], edges: Mapping[str, Collection[str]]) -> list[str]:
-        return list(reversed(right(names, edges)))
+def _dependants_first(right: Callable[..., Plan | None]) -> Callable[..., Plan | None]:
+    def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
+        plan = right(base, tree)
+        return None if plan is None else attrs.evolve(plan, affected=plan.affected[::-1])
 
-    return in_order
+    return make_plan
 
 
 def _nothing_dropped(right: Callable[[Generation, str], None]) -> Callable[[Generation, str], None]:
@@ -67,7 +70,7 @@ PLANTED = {
     # The graph: an import in a function leads nowhere.
     "graph": Planted(planning, "dependants_of", _no_lazy_edges),
     # The order: dependants are begun before what they need.
-    "order": Planted(planning, "in_order", _dependants_first),
+    "order": Planted(planning, "make_plan", _dependants_first),
     # The roll-back: what a failed stage put into sys.modules stays there.
     "roll-back": Planted(Generation, "drop_added", _nothing_dropped),
     # The binding: a module executed for a reload does not become an attribute of its package.

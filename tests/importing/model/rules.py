@@ -181,32 +181,6 @@ def closure(tree: Tree, name: str) -> set[str]:
     return _closure(name, lambda other: {x for t in needs(tree, other) for x in (t, *ancestors(t))} & set(tree.modules))
 
 
-def eager_order(tree: Tree, held: Iterable[str]) -> dict[str, set[str]]:
-    """For each held module all held ones that it needs while being imported and that don't need it back.
-
-    A lazy import that has run may count for a need, so what needs a module back lazily stands in a cycle with it.
-    """
-    known = set(held)
-    edges = {name: _imported(tree, name) & known for name in known}
-    reach = {name: _closure(name, lambda other: edges[other]) for name in known}
-    back = {name: closure(tree, name) for name in known}
-    return {name: {other for other in reach[name] if name not in back[other]} for name in known}
-
-
-def _imported(tree: Tree, name: str) -> set[str]:
-    module = tree.modules[name]
-    found = set()
-    for each in module.imports:
-        if runs(module, each):
-            found.add(each.target)
-            if each.form in _CHILD_FORMS:
-                found.add(parent(each.target))
-            found.update(_starred(tree, each))
-    if module.loop and module.is_package:
-        found.update(tree.children(name))
-    return found - {name}
-
-
 def depends_on(tree: Tree, some: set[str]) -> set[str]:
     """The modules whose values are made of those of some modules, those included."""
     return _reaching({name: needs(tree, name) | may_need(tree, name) for name in tree.modules}, some)

@@ -98,6 +98,8 @@ class World:
         self.trees = {0: self.tree}
         self.counts: Counts = install_counts()
         self.first_seen: list[str] = []
+        self.ranks: dict[str, int] = {}
+        self.ranked_to = 0
         sys.path.insert(0, str(self.base))
         self._write(self.disk, Save(()))
         importlib.invalidate_caches()
@@ -150,6 +152,7 @@ class World:
 
     def _refresh(self) -> None:
         before, log_length = state_of_lab(), len(self.counts.log)
+        self._rank(before.held())
         counted = Counter(self.counts.ended)
         if self.tree == self.disk and before.held() == set(self.answer.held):
             expected = self.answer
@@ -165,7 +168,7 @@ class World:
         self.tally.edits += 1
         seen = checks.Reload(
             self.tree, self.disk, before, after, report, expected, counted, Counter(self.counts.ended),
-            self.counts.log[log_length:],
+            self.counts.log[log_length:], self.ranks,
         )  # fmt: skip
         self._fail_with(checks.right(seen))
         if report.ok:
@@ -173,11 +176,25 @@ class World:
             self.refusals = 0
             self.tree, self.answer = self.disk, expected
             self.trees[after.generation.number] = self.tree
+            self._rank(after.held(), anew=True)
         else:
             self.tally.refused += 1
             self.refusals += 1
+        self.ranked_to = len(self.counts.log)
         alive = len(hotlab.importing.get_lab(ROOT).generations_alive())
         self.tally.longest_chain = max(self.tally.longest_chain, alive)
+
+    def _rank(self, held: set[str], *, anew: bool = False) -> None:
+        """Note when modules were executed. Tasks of several generations may have done so since; then nobody knows."""
+        begun: dict[str, list[int]] = {}
+        for place in range(self.ranked_to, len(self.counts.log)):
+            event, name = self.counts.log[place]
+            if event == "begin" and name in held and (anew or name not in self.ranks):
+                begun.setdefault(name, []).append(place)
+        certain = {name: places[0] for name, places in begun.items() if len(places) == 1}
+        kept = {name: rank for name, rank in self.ranks.items() if name in held and not (anew and name in begun)}
+        self.ranks = {**kept, **certain}
+        self.ranked_to = len(self.counts.log)
 
     def call_late(self, module: int, place: int) -> None:
         """Call a late function of the current generation."""
