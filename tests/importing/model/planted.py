@@ -35,7 +35,8 @@ class Planted:
 
 def _no_lazy_edges(right: Callable[[Generation, str], list[str]]) -> Callable[[Generation, str], list[str]]:
     def eager_dependants_of(base: Generation, name: str) -> list[str]:
-        return [dependant for dependant in right(base, name) if name in base.records[dependant].needs]
+        records = base.records
+        return [each for each in right(base, name) if each not in records or name in records[each].needs]
 
     return eager_dependants_of
 
