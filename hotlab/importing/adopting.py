@@ -85,19 +85,19 @@ def _adopt_children(generation: Generation, record: ModuleRecord) -> None:
 def settle(generation: Generation) -> None:
     """Give adopted modules the real modules of their generation where Python's own import gave them façades.
 
-    Called before a reload, after which a façade would show them the next generation.
+    Called before another generation is made current, which a façade would show them from then on.
     """
     for name in generation.lab.adopted:
         record = generation.records.get(name)
         if record is None or not record.adopted or getattr(record.spec, "_initializing", False):
             continue
         namespace = record.namespace
-        for name, value in list(namespace.items()):
+        for key, value in list(namespace.items()):
             if isinstance(value, Facade):
                 loader = loader_of(value)
                 target = generation.records.get(loader.name)
                 if loader.lab is generation.lab and target is not None:
-                    namespace[name] = generation.object_of(target)
+                    namespace[key] = generation.object_of(target)
 
 
 def leave_plain(generation: Generation) -> None:

@@ -119,9 +119,17 @@ def _import_for(record: ModuleRecord, full: str, fromlist: Sequence[str]) -> Any
     answer = generation.answers.get(key)
     if answer is None:
         answer = _find_for(record, generation, full, fromlist)
-        if full in generation.ready:
+        if full in generation.ready and _has_all(answer, fromlist):
             generation.answers[key] = answer
     return answer
+
+
+def _has_all(module: Any, names: Sequence[str]) -> bool:
+    """Whether a module holds these names, without asking its own ``__getattr__``, which may count its calls."""
+    if type(module) is GenerationPackage:
+        namespace, children = record_of(module).namespace, children_of(module)
+        return all(name in namespace or name in children for name in names)
+    return type(module) is ModuleType and all(name in vars(module) for name in names)
 
 
 def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist: Sequence[str]) -> Any:

@@ -135,7 +135,7 @@ def enabled_labs() -> dict[str, Lab]:
 
 
 def get_lab(name: str | None = None) -> Lab:
-    """An enabled lab: by name, else the one whose code is calling, else the only one.
+    """An enabled lab: by name, else the only one, else the one whose code is calling.
 
     Raises:
         LabNotEnabled: there is none, or several and no name was given.
@@ -146,11 +146,11 @@ def get_lab(name: str | None = None) -> Lab:
             known = f"; enabled: {', '.join(sorted(_labs))}" if _labs else ""
             raise LabNotEnabled(f'lab {name!r} is not enabled: call hotlab.enable("{name}") first{known}')
         return lab
+    if len(_labs) == 1:
+        return next(iter(_labs.values()))
     record = _calling_record()
     if record is not None and record.lab.enabled:
         return record.lab
-    if len(_labs) == 1:
-        return next(iter(_labs.values()))
     if not _labs:
         raise LabNotEnabled("no lab is enabled: call hotlab.enable() in the lab's __init__.py")
     raise LabNotEnabled(f"several labs are enabled ({', '.join(sorted(_labs))}): name the one you mean")

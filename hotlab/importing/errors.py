@@ -34,6 +34,7 @@ class ReloadRefused(HotlabError):
         module: name of the lab module in which the fault showed, if known.
         changed: names of the modules whose source differs from the current generation.
         cause: the exception of the lab code.
+        digest: names the sources that were refused; None where they could not be read.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class ReloadRefused(HotlabError):
         module: str | None = None,
         changed: tuple[str, ...] = (),
         cause: BaseException | None = None,
+        digest: str | None = None,
     ) -> None:
         super().__init__(message)
         self.module = module
+        self.digest = digest
         self.changed = changed
         self.cause = cause

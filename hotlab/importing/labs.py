@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from hotlab.importing import adopting, executing, live_builtins, planning, reloading, retiring
+from hotlab.importing import executing, live_builtins, planning, reloading, retiring
 from hotlab.importing.asking import generation_asked_for
 from hotlab.importing.binding import bound_import
 from hotlab.importing.errors import HotlabError, ReloadInProgress
@@ -130,6 +130,11 @@ class Lab:
         finally:
             executing.leave()
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether a watcher vouches that the sources are the current generation's: no file need be looked at."""
+        return self.looked_at is self.current and self.tree.quiet()
+
     def start_afresh(self) -> None:
         """The root is being imported for the first time (again): take the sources as they are now."""
         with self.mutex:
@@ -143,7 +148,7 @@ class Lab:
     def pending(self) -> tuple[str, ...]:
         """Names of the modules whose source on disk differs from the current generation's."""
         with self._reloading():
-            plan = self._make_plan()
+            plan = planning.make_plan(self.current, self.tree)
         return () if plan is None else plan.changed
 
     def plan(self) -> Plan | None:
@@ -154,14 +159,10 @@ class Lab:
             ReloadInProgress: asked for by code that a reload is executing.
         """
         with self._reloading():
-            plan = self._make_plan()
+            plan = planning.make_plan(self.current, self.tree)
             if plan is not None:
                 planning.compile_changed(plan)
             return plan
-
-    def _make_plan(self) -> Plan | None:
-        adopting.settle(self.current)
-        return planning.make_plan(self.current, self.tree)
 
     def stage(self, plan: Plan) -> Generation:
         """Execute the affected modules aside. Nobody sees them before :meth:`commit`.

@@ -7,6 +7,7 @@ is an index that grows as imports run, and is checked where it is followed.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 
 import attrs
@@ -48,7 +49,7 @@ class Plan:
 
 def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     """Compare the tree with a generation; None where their contents are the same."""
-    if tree.quiet() and base.lab.looked_at is base:
+    if base.lab.unchanged:
         return None
     snapshot = _look(base, tree)
     read_code(base)
@@ -64,12 +65,15 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     affected = affected_by(base, (changed - extensions) | _reaching_added(base, added))
     records = base.records
     places = sorted(affected, key=lambda name: records[name].place)
-    notes = tuple(f"{name} is an extension module: restart the lab to take it in" for name in sorted(extensions))
+    notes = [f"{name} is an extension module: restart the lab to take it in" for name in sorted(extensions)]
+    program = getattr(getattr(sys.modules.get("__main__"), "__spec__", None), "name", None)
+    if program in edited:
+        notes.append(f"{program} runs as this process's program (__main__): start it anew to take the edit in")
     if data:
         snapshot = snapshot.with_data({**base.snapshot.data, **_relative(data, base)})
     elif base.snapshot.data:
         snapshot = snapshot.with_data(base.snapshot.data)
-    return Plan(base, snapshot, tuple(sorted(changed)), tuple(places), notes)
+    return Plan(base, snapshot, tuple(sorted(changed)), tuple(places), tuple(notes))
 
 
 def _look(base: Generation, tree: SourceTree) -> Snapshot:
@@ -234,4 +238,4 @@ def compile_changed(plan: Plan) -> None:
 def refusal(plan: Plan, name: str, error: BaseException) -> ReloadRefused:
     """What is told where an edit can't become a generation."""
     text = str(error) if isinstance(error, HotlabError) else describe_fault(error, plan.base.lab.root)
-    return ReloadRefused(text, module=name or None, changed=plan.changed, cause=error)
+    return ReloadRefused(text, module=name or None, changed=plan.changed, cause=error, digest=plan.snapshot.digest())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from hotlab.importing.adopting import settle
 from hotlab.importing.generations import Generation
 from hotlab.importing.planning import Plan, affected_by, different, read_code, refusal
 from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, is_submodule
@@ -100,6 +101,7 @@ def commit(staged: Generation, before: Generation) -> Swap:
     """Make a staged generation the current one. Called under the lab's mutex; the answer is for after it."""
     lab = staged.lab
     late, executed = before.claimed or set(), staged.claimed or set()
+    settle(before)
     _carry_late_loads(before, staged, late | staged.left_out, executed)
     for name in staged.left_out | late:
         record = before.records.get(name)

@@ -10,6 +10,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 import attrs
 import pluggy
@@ -26,6 +27,7 @@ from hotlab.refreshing.waiting import refuse_to_wait
 log = logging.getLogger(__name__)
 
 RETRY = "retry"
+WATCHER = "watcher"
 RETRY_SECONDS = 0.25
 RETRY_AT_MOST_SECONDS = 30.0
 
@@ -60,6 +62,8 @@ class Refresher:
         self._running: _Ticket | None = None
         self._next: _Ticket | None = None
         self._retrying = False
+        # What was refused last, and why: a file that is touched is no reason to say it again.
+        self._refused: tuple[str | None, str] | None = None
         self._closed = threading.Event()
         self._stopping = threading.Event()
 
@@ -165,7 +169,11 @@ class Refresher:
             # A retry owes the devices the generation that was deferred, whatever has been saved since.
             if not (trigger == RETRY and self.deferred):
                 refresh.changed = refused.changed
-                return report(ok=False, outcome="refused", error=str(refused), failed_step="stage")
+                told = (refused.digest, str(refused))
+                again = trigger == WATCHER and refused.digest is not None and told == self._refused
+                self._refused = told
+                make = partial(begun.report, changed=refused.changed) if again else report
+                return make(ok=False, outcome="refused", error=str(refused), failed_step="stage")
             plan = None
         if staged is None and not self.deferred:
             return report(ok=True, outcome="done")

@@ -6,9 +6,9 @@ import os
 import threading
 from typing import Literal, overload
 
-from hotlab.importing import Generation, Lab, ReloadRefused, get_lab
+from hotlab.importing import Generation, Lab, ReloadRefused, executing_now, get_lab
 from hotlab.refreshing.refresher import Refresher
-from hotlab.refreshing.reports import Begun, RefreshReport
+from hotlab.refreshing.reports import Begun, RefreshReport, nothing_changed
 
 _refreshers: dict[str, Refresher] = {}
 _lock = threading.Lock()
@@ -71,6 +71,8 @@ def refresh(name: str | None = None, *, wait: bool = True, timeout: float | None
 
 
 def _reload(lab: Lab) -> RefreshReport:
+    if lab.unchanged and not executing_now():
+        return nothing_changed(lab)
     lab.refuse_from_within()
     with _one_at_a_time:
         begun = Begun(lab, "api", lab.current)
