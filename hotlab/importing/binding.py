@@ -24,7 +24,6 @@ from hotlab.importing.records import (
     GenerationPackage,
     ModuleRecord,
     children_of,
-    is_submodule,
     record_of,
     record_of_namespace,
     unfinished_in,
@@ -194,16 +193,13 @@ def _take(
         # Most of what a package re-exports is neither a submodule nor missing. That is found out without a step for
         # each name, and taken from the plain module, which is as fast as in plain Python.
         real = record_of(package)
-        space = real.namespace
-        names = [
-            name
-            for name in names
-            if name in below
-            or name not in space
-            or (isinstance(space[name], ModuleType) and is_submodule(space[name], full, name))
-        ]
-        if not names and not real.adopted:
+        special = set(names).difference(real.namespace)
+        special |= below.intersection(names)
+        if full in record.lab.came_or_went:
+            special |= record.lab.came_or_went[full].intersection(names)
+        if not special and not real.adopted:
             return real.body
+        names = [name for name in names if name in special]
     for name in names:
         if name == "*":
             exported = getattr(package, "__all__", ())

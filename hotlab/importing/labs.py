@@ -49,7 +49,9 @@ class Lab:
         # not executed yet; that were adopted; whose code is yet to be read.
         self.reading: set[str] = set()
         self.holding: set[str] = set()
-        # Names that are packages in some generation.
+        # Of packages: the last parts of names of submodules that not every generation has. Names that are packages
+        # in some generation.
+        self.came_or_went: dict[str, frozenset[str]] = {}
         self.were_packages: set[str] = set()
         self.unexecuted: set[str] = set()
         # Undo functions of the companions of libraries that lab code imports; told of each generation that is current.

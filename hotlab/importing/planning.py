@@ -126,7 +126,7 @@ def read_code(generation: Generation) -> None:
         if record.held or record.source.is_package:
             lab.holding.add(record.name)
         lab.unexecuted.discard(record.name)
-        _follow_unexecuted(generation, record.lazy)
+        _follow_unexecuted(generation, record.lazy.difference(generation.ready))
     for name in lab.unexecuted.copy():
         source = generation.snapshot.get(name)
         if name in generation.ready or source is None:

@@ -42,6 +42,10 @@ def share_all(base: Generation, into: Generation, without: tuple[str, ...]) -> N
     """Let a generation hold what its predecessor executed, but for some modules and those that are gone from disk."""
     lab, sources = base.lab, into.snapshot.sources
     leave_out = set(without)
+    if base.snapshot.layout is not into.snapshot.layout:
+        for name in base.snapshot.sources.keys() ^ sources.keys():
+            parent, _, last = name.rpartition(".")
+            lab.came_or_went[parent] = lab.came_or_went.get(parent, frozenset()) | {last}
     with lab.mutex:
         base.claimed = set()
         records, ready, packages = base.records.copy(), base.ready.copy(), base.packages.copy()
@@ -80,9 +84,9 @@ def _compile_lazily_needed(staged: Generation) -> None:
     """An edit that a task would meet later, in an import inside a function, must at least compile."""
     read_code(staged)
     for name in staged.executed:
-        for need in staged.records[name].lazy:
+        for need in staged.records[name].lazy.difference(staged.ready):
             source = staged.snapshot.get(need)
-            if source is not None and need not in staged.ready and source.kind != "extension":
+            if source is not None and source.kind != "extension":
                 source.code()
 
 

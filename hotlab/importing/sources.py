@@ -85,22 +85,17 @@ class Source:
     _facts: CodeFacts | None = attrs.field(default=None, init=False, repr=False)
     lazy_needs: LazyNeeds | None = attrs.field(default=None, init=False, repr=False)
     _cached: str | None = attrs.field(default=None, init=False, repr=False)
-    _line: bytes | None = attrs.field(default=None, init=False, repr=False)
+    line: bytes = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.is_package = self.kind in ("package", "namespace")
+        # What the digest of a snapshot takes from this source.
+        self.line = f"{self.name}\0{self.kind}\0{self.digest}\n".encode()
 
     @property
     def folder(self) -> str:
         """The folder of a package."""
         return self.path if self.kind == "namespace" else os.path.dirname(self.path)
-
-    @property
-    def line(self) -> bytes:
-        """What the digest of a snapshot takes from this source."""
-        if self._line is None:
-            self._line = f"{self.name}\0{self.kind}\0{self.digest}\n".encode()
-        return self._line
 
     @property
     def cached(self) -> str | None:
