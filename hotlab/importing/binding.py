@@ -9,7 +9,6 @@ generators of old code import old code, and imports of anything else are Python'
 
 from __future__ import annotations
 
-import builtins
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from hotlab.importing import executing
 from hotlab.importing.asking import calling_record, generation_asked_for
 from hotlab.importing.companions import library_imported
 from hotlab.importing.facades import Facade, loader_of
+from hotlab.importing.live_builtins import real_builtins
 from hotlab.importing.records import (
     GenerationPackage,
     ModuleRecord,
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 def bound_import(lab: Lab) -> Callable[..., Any]:
     """The ``__import__`` of a lab's modules."""
     own_name, below = lab.name, lab.name + "."
+    # Looked up in there each time: `builtins.__import__` may be replaced by others.
+    real = real_builtins
     # Names that are neither the lab's nor importlib's. Bounded: code names a finite number of modules.
     foreign: set[str] = set()
 
@@ -49,10 +51,10 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
     ) -> Any:
         if level == 0:
             if name in foreign:
-                return builtins.__import__(name, globals, locals, fromlist or (), 0)
+                return real["__import__"](name, globals, locals, fromlist or (), 0)
             own = name == own_name or name.startswith(below)
             if not own and name.partition(".")[0] != "importlib":
-                found = builtins.__import__(name, globals, locals, fromlist or (), 0)
+                found = real["__import__"](name, globals, locals, fromlist or (), 0)
                 library_imported(lab, name)
                 foreign.add(name)
                 return found
@@ -63,14 +65,16 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
         if type(record) is not ModuleRecord:
             record = calling_record(lab) if level == 0 else None
         if record is None or not lab.enabled:
-            return builtins.__import__(name, globals, locals, fromlist or (), level)
+            return real["__import__"](name, globals, locals, fromlist or (), level)
         if level:
             name = absolute_name(name, globals, level)
             own = name == own_name or name.startswith(below)
         if own:
+            if record.state != "ready":
+                return _find_for(record, record.home, name, fromlist or ())
             return _import_for(record, name, fromlist or ())
-        real = builtins.__import__(name, globals, locals, fromlist or (), 0)
-        return real if fromlist and name != "importlib" else _importlib_for(record)
+        found = real["__import__"](name, globals, locals, fromlist or (), 0)
+        return found if fromlist and name != "importlib" else _importlib_for(record)
 
     return __import__
 
@@ -104,15 +108,15 @@ def generation_for(record: ModuleRecord) -> Generation:
 
 
 def _import_for(record: ModuleRecord, full: str, fromlist: Sequence[str]) -> Any:
-    """What ``__import__`` answers to the code of a record; notes what the code needs.
+    """What ``__import__`` answers to functions of a record, whose module is ready.
 
-    Once a module is ready, each statement in its functions has one answer for a generation: it is kept there.
+    Each statement has one answer for a generation: it is kept there.
     """
     current = record.lab.current  # read first: a commit pins before it moves the current one
     generation = record.pinned or current
-    if record.state == "ready" and record.pinned is None and executing.under_way():
+    if record.pinned is None and executing.under_way():
         generation = generation_for(record)
-    if record.state != "ready" or type(fromlist) is not tuple:
+    if type(fromlist) is not tuple:
         return _find_for(record, generation, full, fromlist)
     key = (record.place, full, fromlist)
     answer = generation.answers.get(key)
@@ -132,6 +136,7 @@ def _has_all(module: Any, names: Sequence[str]) -> bool:
 
 
 def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist: Sequence[str]) -> Any:
+    """What an import statement in the code of a record gets from a generation; notes what the code needs."""
     if full not in record.needs:
         record.note_need(full)
     module = generation.ready.get(full)

@@ -123,7 +123,6 @@ def _reset_in_child() -> None:
     """A forked child has only the thread that forked: what the others held or were doing there is undone."""
     global _labs_lock
     _labs_lock = threading.Lock()
-    executing.forget_other_threads()
     live_builtins.reset_in_child()
     for lab in _labs.values():
         lab.reset_in_child()

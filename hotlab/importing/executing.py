@@ -27,8 +27,7 @@ class _Stack(threading.local):
 
 
 _stack = _Stack()
-_running = 0
-_count_lock = threading.Lock()
+_READS = frozenset({"open", "os.listdir", "os.scandir"})
 _CODE_SUFFIXES = (".py", ".pyc", ".pyi", ".so", ".pyd")
 
 
@@ -53,25 +52,12 @@ def innermost_of(lab: Lab) -> Generation | None:
 
 def enter(generation: Generation, record: ModuleRecord) -> None:
     """From here to :func:`leave` this thread executes the record's module for the generation."""
-    global _running
     _stack.frames.append((generation, record))
-    with _count_lock:
-        _running += 1
 
 
 def leave() -> None:
     """The end of what :func:`enter` began."""
-    global _running
     _stack.frames.pop()
-    with _count_lock:
-        _running -= 1
-
-
-def forget_other_threads() -> None:
-    """In a forked child only the forking thread goes on executing what it was executing."""
-    global _running, _count_lock
-    _count_lock = threading.Lock()
-    _running = len(_stack.frames)
 
 
 def watch_reads() -> None:
@@ -80,7 +66,7 @@ def watch_reads() -> None:
 
 
 def _on_audit(event: str, args: tuple[object, ...]) -> None:
-    if not _running or event not in ("open", "os.listdir", "os.scandir"):
+    if event not in _READS:
         return
     frames = _stack.frames
     if not frames or _stack.digesting or not args or not isinstance(args[0], (str, os.PathLike)):

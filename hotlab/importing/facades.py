@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
+from hotlab.importing import executing
 from hotlab.importing.asking import generation_asked_for
 from hotlab.importing.loaders import LabLoader, make_spec
 from hotlab.importing.records import GenerationPackage, ModuleRecord, own_namespace
@@ -34,8 +35,15 @@ class Facade(ModuleType):
             return super().__getattribute__(name)
         if name == "__spec__":
             return _spec_of(self)
-        record, module = _target(self, load=not name.startswith("__"))
-        if record is None:
+        making = executing.under_way()
+        if making:
+            # dataclasses ask for the namespace of the module that is being executed twenty times a class.
+            record = making[-1][1]
+            loader = own_namespace(self)["__loader__"]
+            if record.name == loader.name and record.lab is loader.lab and not record.has_view:
+                return record.namespace if name == "__dict__" else outside(getattr(record.body, name))
+        found, module = _target(self, load=not name.startswith("__"))
+        if found is None:
             if name == "__dict__":
                 return own_namespace(self)
             return super().__getattribute__(name)
@@ -44,8 +52,8 @@ class Facade(ModuleType):
             if isinstance(module, GenerationPackage) and sys._getframe(1).f_globals.get("__name__") != "doctest":
                 return _PackageView.of(module)
             return module.__dict__
-        if name == "__file__" and record.source.retired and sys._getframe(1).f_globals.get("__name__") == "inspect":
-            return record.source.shown_path  # it looks for the text of old code
+        if name == "__file__" and found.source.retired and sys._getframe(1).f_globals.get("__name__") == "inspect":
+            return found.source.shown_path  # it looks for the text of old code
         return outside(getattr(module, name))
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 _lock = threading.Lock()
 _copies: list[dict[str, Any]] = []
-_real: dict[str, Any] = vars(builtins)
+real_builtins: dict[str, Any] = vars(builtins)
 _BOUND = "__import__"
 _missing = object()
 
@@ -25,7 +25,7 @@ class LiveBuiltins(ModuleType):
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        return _Written(_real)
+        return _Written(real_builtins)
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
@@ -41,12 +41,12 @@ class _Written(dict[str, Any]):
 
     def __setitem__(self, name: str, value: object) -> None:
         super().__setitem__(name, value)
-        _real[name] = value
+        real_builtins[name] = value
         _pass_on(name)
 
     def __delitem__(self, name: str) -> None:
         super().__delitem__(name)
-        _real.pop(name, None)
+        real_builtins.pop(name, None)
         _pass_on(name)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
@@ -67,7 +67,7 @@ class _Written(dict[str, Any]):
     def pop(self, name: str, *default: Any) -> Any:
         """As of a dict."""
         value = super().pop(name, *default)
-        _real.pop(name, None)
+        real_builtins.pop(name, None)
         _pass_on(name)
         return value
 
@@ -75,7 +75,7 @@ class _Written(dict[str, Any]):
 def _pass_on(name: str) -> None:
     if name == _BOUND or name.startswith("__hotlab"):
         return
-    value = _real.get(name, _missing)
+    value = real_builtins.get(name, _missing)
     for copy in _copies:
         if value is _missing:
             copy.pop(name, None)
@@ -85,7 +85,7 @@ def _pass_on(name: str) -> None:
 
 def lab_builtins(bound_import: Callable[..., Any]) -> dict[str, Any]:
     """The ``__builtins__`` of a lab's modules."""
-    table = dict(_real)
+    table = dict(real_builtins)
     table[_BOUND] = bound_import
     return table
 
@@ -93,7 +93,7 @@ def lab_builtins(bound_import: Callable[..., Any]) -> dict[str, Any]:
 def keep_in_line(table: dict[str, Any]) -> None:
     """From here on changes of Python's builtins reach this table."""
     with _lock:
-        for name, value in _real.items():
+        for name, value in real_builtins.items():
             if name != _BOUND:
                 table[name] = value
         if not any(copy is table for copy in _copies):

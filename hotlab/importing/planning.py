@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from importlib.machinery import ModuleSpec
+from types import FunctionType, ModuleType
 
 import attrs
 
@@ -17,9 +19,15 @@ from hotlab.importing.dependencies import needs_unexecuted, note_lazy
 from hotlab.importing.errors import HotlabError, ReloadRefused
 from hotlab.importing.generations import Generation
 from hotlab.importing.graph import in_order, reaching
+from hotlab.importing.loaders import LabLoader
 from hotlab.importing.records import GenerationPackage, ModuleRecord
 from hotlab.importing.sources import Snapshot, Source, SourceTree
 from hotlab.importing.tracebacks import describe_fault
+
+# Types of most values in modules: no exceptions.
+_COMMON = frozenset(
+    {type, str, int, float, dict, list, tuple, type(None), FunctionType, ModuleType, ModuleSpec, LabLoader}
+)
 
 
 @attrs.frozen(eq=False)
@@ -112,7 +120,7 @@ def read_code(generation: Generation) -> None:
         record = lab.unread.popleft()
         # By type and in a set: a module has many values of few types.
         types = {type(value) for value in list(record.namespace.values())}
-        if any(issubclass(each, BaseException) for each in types):
+        if any(issubclass(each, BaseException) for each in types.difference(_COMMON)):
             for value in list(record.namespace.values()):
                 if issubclass(type(value), BaseException):
                     lab.kept_frames.extend(releasing.engine_frames_behind(value))

@@ -42,6 +42,7 @@ class Ending:
         self.reason = "cancelled"
         self._asked = 0
         self._told = 0
+        self._raised = False
         self._first_try: float | None = None
         # Changed by the task's own thread only, under the lock; others read them under the lock.
         self._thread_id: int | None = None
@@ -72,6 +73,7 @@ class Ending:
             if self._depth or not self._may_interrupt(self._thread_id):
                 return False
             self._told = self._asked
+            self._raised = True
             _raise_in(self._thread_id, TaskCancelled)
             return True
 
@@ -114,15 +116,23 @@ class Ending:
                 self._wakers.discard(event)
 
     def _close(self) -> None:
+        """Leave the lab's code. What `interrupt` raised and the task has not met yet is met here.
+
+        It can't be taken back: until some thread meets an exception raised in this way, CPython's evaluation loop
+        takes its slow path, and on Python 3.11 a function that is traced (debuggers, coverage) never gets going.
+        """
         while True:
             try:
                 with self._lock:
-                    if self._thread_id is not None:
-                        _raise_in(self._thread_id, None)
                     self._thread_id = None
+                if self._raised:
+                    _raise_in(threading.get_ident(), TaskCancelled)  # in the place of one not met yet
+                    while True:
+                        time.sleep(0)
                 return
-            except TaskCancelled:  # told at the very last moment
-                continue
+            except TaskCancelled:
+                if self._thread_id is None:
+                    return
 
     def _may_interrupt(self, thread_id: int) -> bool:
         frame = sys._current_frames().get(thread_id)
@@ -168,8 +178,6 @@ class _InHotlab:
             self._ending.check()
 
 
-def _raise_in(thread_id: int, error: type[BaseException] | None) -> None:
-    """Raise an exception in a thread at its next step of Python code; None takes back one not raised yet."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread_id), ctypes.py_object(error) if error is not None else None
-    )
+def _raise_in(thread_id: int, error: type[BaseException]) -> None:
+    """Raise an exception in a thread at its next step of Python code."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(error))
