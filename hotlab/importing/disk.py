@@ -9,10 +9,9 @@ engine does so under its reload lock.
 from __future__ import annotations
 
 import importlib.machinery
-import operator
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -90,24 +89,21 @@ class DiskTree:
         # Before the look: a change that comes while it goes on makes a new epoch.
         epoch = self._epoch() if self._epoch is not None else None
         try:
-            sources: Mapping[str, Source] | None = None
+            now = None
             if last is not None and self._folders_are_the_same():
-                sources = self._read_suspects(last, known)
-            same_files = sources is not None
-            if sources is None:
-                sources = self._read_all(known)
+                now = self._read_suspects(last, known)
+            if now is None:
+                now = self._read_all(known, last)
         except BaseException:
             self._folders = {}  # what was read so far is in no snapshot: the next look is a whole one
             raise
-        if known is not None and _same(sources, known.sources):
-            last = known
-        elif last is None or sources is not last.sources:
-            last = Snapshot(sources, last.layout if last is not None and same_files else _layout_of(sources, last))
-        self._last = last
+        if known is not None and now is not known and _same(now, known):
+            now = known
+        self._last = now
         # A young file may change once more without an event of its own: nobody can vouch for it.
         settled = epoch is not None and all(file.trusted for file in self._files.values())
         self._epoch_seen = epoch if settled else None
-        return last
+        return now
 
     def _folders_are_the_same(self) -> bool:
         if not self._folders or not _FOLDER_TIMES_COUNT:
@@ -121,8 +117,8 @@ class DiskTree:
                 return False
         return True
 
-    def _read_suspects(self, last: Snapshot, known: Snapshot | None) -> Mapping[str, Source] | None:
-        """The sources where no file came or went since the last look; None where one did after all."""
+    def _read_suspects(self, last: Snapshot, known: Snapshot | None) -> Snapshot | None:
+        """What is there now where no file came or went since the last look; None where one did after all."""
         stat_of = os.stat
         suspects = []
         for file in self._files.values():
@@ -145,9 +141,9 @@ class DiskTree:
                 return None
             if now is not file.source:
                 changed[now.name] = now
-        return {**last.sources, **changed} if changed else last.sources
+        return last.edited(changed) if changed else last
 
-    def _read_all(self, known: Snapshot | None) -> dict[str, Source]:
+    def _read_all(self, known: Snapshot | None, last: Snapshot | None) -> Snapshot:
         """List what has to be listed again, look at every file, forget what is gone."""
         found: dict[str, Source] = {}
         before, self._folders_before = self._files, self._folders
@@ -164,7 +160,11 @@ class DiskTree:
         finally:
             self._folders_before = {}
         _drop_empty_namespaces(found)
-        return found
+        if last is not None and found.keys() == last.sources.keys():
+            changed = {name: source for name, source in found.items() if last.sources[name] is not source}
+            if all(source.is_package == last.sources[name].is_package for name, source in changed.items()):
+                return last.edited(changed) if changed else last
+        return Snapshot(found, Layout(found))
 
     def _namespace(self, name: str, path: str, known: Snapshot | None) -> Source:
         same = _source_like(known, name, path, "namespace", digest_of(b""))
@@ -243,15 +243,12 @@ class DiskTree:
         return folder
 
 
-def _layout_of(sources: Mapping[str, Source], last: Snapshot | None) -> Layout:
-    if last is None or sources.keys() != last.sources.keys():
-        return Layout(sources)
-    same_kinds = all(source.is_package == last.sources[name].is_package for name, source in sources.items())
-    return last.layout if same_kinds else Layout(sources)
-
-
-def _same(one: Mapping[str, Source], other: Mapping[str, Source]) -> bool:
-    return one is other or (len(one) == len(other) and all(map(operator.is_, one.values(), map(other.get, one))))
+def _same(one: Snapshot, other: Snapshot) -> bool:
+    if one.sources is other.sources:
+        return True
+    if one.layout is not other.layout and one.sources.keys() != other.sources.keys():
+        return False
+    return all(other.sources.get(name) is one.sources[name] for name in one.may_differ_from(other))
 
 
 def _source_like(known: Snapshot | None, name: str, path: str, kind: Kind, digest: str) -> Source | None:

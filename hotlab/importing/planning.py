@@ -96,9 +96,7 @@ def different(old: Snapshot, new: Snapshot) -> set[str]:
     if old is new or old.sources is new.sources:
         return set()
     before, after = old.sources, new.sources
-    found = {name for name, source in after.items() if before.get(name) is not source}
-    if found:
-        found = {name for name in found if not same_content(before.get(name), after.get(name))}
+    found = {name for name in new.may_differ_from(old) if not same_content(before.get(name), after[name])}
     if old.layout is not new.layout:
         found.update(name for name in before if name not in after)
     return found
@@ -106,8 +104,10 @@ def different(old: Snapshot, new: Snapshot) -> set[str]:
 
 def same_content(old: Source | None, new: Source | None) -> bool:
     """Whether two sources of a name are the same in all that a module can tell."""
+    if old is new:
+        return True
     if old is None or new is None:
-        return old is new
+        return False
     return (old.digest, old.kind, old.path) == (new.digest, new.kind, new.path)
 
 

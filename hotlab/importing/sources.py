@@ -6,7 +6,8 @@ A :class:`Snapshot` is immutable and content-addressed: what changed is decided 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -40,7 +41,13 @@ class Layout:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = sorted(names)
+        self._packages: list[str] = []
         self._children: dict[str, frozenset[str]] | None = None
+
+    def packages(self) -> list[str]:
+        """The names above modules, sorted; the first is empty, above the root."""
+        self.children("")
+        return self._packages
 
     def children(self, package: str) -> frozenset[str]:
         """The last parts of the names of a package's submodules."""
@@ -49,6 +56,7 @@ class Layout:
             for name in self.names:
                 above, _, last = name.rpartition(".")
                 found.setdefault(above, []).append(last)
+            self._packages = sorted(found)
             self._children = {above: frozenset(names) for above, names in found.items()}
         return self._children.get(package, frozenset())
 
@@ -150,15 +158,43 @@ class Snapshot:
     sources: Mapping[str, Source]
     layout: Layout = attrs.field(repr=False)
     data: Mapping[str, str | None] = attrs.field(factory=dict)
+    # Digests of packages, each of the modules right in it: an edit makes those of the edited packages anew.
+    _parts: dict[str, bytes] = attrs.field(factory=dict, repr=False)
+    _since: Callable[[], Mapping[str, Source] | None] | None = attrs.field(default=None, repr=False)
+    _edited: frozenset[str] = attrs.field(default=frozenset(), repr=False)
 
     def get(self, name: str) -> Source | None:
         """The source of a module, or None."""
         return self.sources.get(name)
 
+    def edited(self, changed: Mapping[str, Source]) -> Snapshot:
+        """The snapshot in which some of the same modules have other sources."""
+        gone = {name.rpartition(".")[0] for name in changed}
+        parts = {package: part for package, part in self._parts.items() if package not in gone}
+        mine = weakref.ref(self)
+
+        def since() -> Mapping[str, Source] | None:
+            alive = mine()
+            return alive.sources if alive is not None else None
+
+        return Snapshot({**self.sources, **changed}, self.layout, {}, parts, since, frozenset(changed))
+
+    def may_differ_from(self, other: Snapshot) -> Iterable[str]:
+        """Names of modules of this snapshot, among which are all whose sources the other has not."""
+        if self._since is not None and self._since() is other.sources:
+            return self._edited
+        return self.sources
+
     def digest(self) -> str:
         """The digest that names the generation made of this snapshot: equal if and only if the contents are."""
-        sources = self.sources
-        lines = [sources[name].line for name in self.layout.names]
+        sources, parts = self.sources, self._parts
+        packages = self.layout.packages()
+        for package in packages:
+            if package not in parts:
+                below = package + "." if package else ""
+                lines = [sources[below + last].line for last in sorted(self.layout.children(package))]
+                parts[package] = digest_of(b"".join(lines)).encode()
+        lines = [package.encode() + b"\0" + parts[package] + b"\n" for package in packages]
         lines += [f"{path}\0{self.data[path]}\n".encode() for path in sorted(self.data)]
         return digest_of(b"".join(lines))
 
