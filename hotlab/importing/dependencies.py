@@ -64,6 +64,8 @@ def needs_unexecuted(source: Source, snapshot: Snapshot) -> frozenset[str]:
         else:
             needs |= _named_by_strings(source, facts.named)
             needs |= _reached_through_packages(source, held, snapshot)
+            if facts.lists and source.is_package:
+                needs.update(f"{source.name}.{last}" for last in snapshot.layout.children(source.name))
         last = source.lazy_needs = LazyNeeds(snapshot.layout, _UNEXECUTED, frozenset(needs), frozenset(held))
     return last.needs
 

@@ -133,12 +133,14 @@ def read_code(generation: Generation) -> None:
             lab.reading.add(record.name)
         if record.held or record.source.is_package:
             lab.holding.add(record.name)
-        lab.unexecuted.discard(record.name)
-        _follow_unexecuted(generation, record.lazy.difference(generation.ready))
+        # What it needs and does not have: it asks for it later, or asked in vain, for that failed and was caught.
+        ready = generation.ready
+        _follow_unexecuted(generation, record.needs.difference(ready) | record.lazy.difference(ready))
     for name in lab.unexecuted.copy():
         source = generation.snapshot.get(name)
         if name in generation.ready or source is None:
-            lab.unexecuted.discard(name)
+            if not generation.staged:  # else it may be given up, and the current one is as it was
+                lab.unexecuted.discard(name)
         elif source.lazy_needs is None or source.lazy_needs.layout is not generation.snapshot.layout:
             _follow_unexecuted(generation, {name}, again=True)
 

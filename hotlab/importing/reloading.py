@@ -12,7 +12,7 @@ from typing import Any
 
 from hotlab.importing.adopting import settle
 from hotlab.importing.generations import Generation
-from hotlab.importing.planning import Plan, affected_by, different, read_code, refusal
+from hotlab.importing.planning import Plan, affected_by, dependants_of, different, read_code, refusal
 from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, is_submodule
 from hotlab.importing.retiring import Swap
 
@@ -127,11 +127,11 @@ def commit(staged: Generation, before: Generation) -> Swap:
 
 def _prune(dependants: dict[str, set[str]], now: Generation) -> None:
     """Forget who needed what of modules that are gone; a need of a module that is not there yet is kept."""
+    unfinished, sources = now.records.keys() - now.ready.keys(), now.snapshot.sources
     for need, names in list(dependants.items()):
-        names.intersection_update(now.snapshot.sources)
-        if need not in now.snapshot.sources:
-            names.intersection_update(now.records)
-            names.difference_update([name for name in names if not now.records[name].needs_it(need)])
+        names.difference_update(names.difference(sources))  # an intersection would go through all of the lab each time
+        if need not in sources:
+            names.intersection_update([*dependants_of(now, need), *unfinished])
         if not names:
             dependants.pop(need, None)
 

@@ -1,0 +1,56 @@
+"""A closure leads through modules that nobody has imported yet: an old task may import them at any time."""
+
+from __future__ import annotations
+
+from tests.importing.lab_on_disk import LabOnDisk
+
+
+def _lab_with_an_unexecuted_module(lab: LabOnDisk) -> None:
+    lab.write(
+        user="def late():\n    from .between import late\n    return late()",
+        between="def late():\n    try:\n        from .end import V\n    except ImportError:\n        V = 0\n    return V",
+        end="V = 1",
+    )
+
+
+def test_a_module_that_comes_back_is_reached_through_one_that_was_not_executed(lab: LabOnDisk) -> None:
+    """Who needs a name through a module that nobody has imported is affected when it goes, and when it comes again."""
+    _lab_with_an_unexecuted_module(lab)
+    lab.enable()
+    lab.module("user")
+    (lab.folder / lab.name / "end.py").unlink()
+    assert lab.refresh().reloaded == (f"{lab.name}.user",)
+    old = lab.module("user").late
+    lab.write(end="V = 2")
+    assert lab.refresh().reloaded == (f"{lab.name}.user",)
+    assert (old(), lab.module("user").late()) == (0, 2)
+
+
+def test_what_a_staged_generation_alone_has_executed_still_leads_on(lab: LabOnDisk) -> None:
+    """A staged generation executes such a module and is given up: in the current one it is as before."""
+    _lab_with_an_unexecuted_module(lab)
+    lab.write(other="")
+    engine = lab.enable()
+    lab.module("user")
+    lab.module("other")
+    lab.write(other="from . import between\ndef late():\n    from . import faulty", faulty="def broken(:")
+    assert not lab.refresh().ok
+    lab.write(other="from . import between")
+    plan = engine.plan()
+    assert plan is not None
+    engine.discard(engine.stage(plan))
+    lab.write(other="", end="V = 2")
+    assert set(lab.refresh().reloaded) == {f"{lab.name}.user"}
+
+
+def test_a_caught_import_of_a_module_that_failed_leads_on(lab: LabOnDisk) -> None:
+    """What a module failed to find, whose own import was caught, is an edge to what was not there."""
+    lab.write(
+        user="try:\n    from .between import V\nexcept ImportError:\n    V = 0",
+        between="from .end import V",
+    )
+    lab.enable()
+    assert lab.module("user").V == 0
+    lab.write(end="V = 2")
+    assert lab.refresh().reloaded[-1:] == (f"{lab.name}.user",)
+    assert lab.module("user").V == 2
