@@ -13,4 +13,4 @@ from __future__ import annotations
 #   gone_child: there is no `from package import child` of a child that is not there;
 #   half_made_child, facade_in_cycle: nobody imports something through a package that may be half-made then;
 #   unexecuted: a lazy import of what nobody has imported yet need not lead on to what that will import.
-KNOWN_FAULTS: frozenset[str] = frozenset({"adopted_settles"})
+KNOWN_FAULTS: frozenset[str] = frozenset()
