@@ -140,7 +140,7 @@ def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist:
     if full not in record.needs:
         record.note_need(full)
     module = generation.ready.get(full)
-    if module is None:
+    if module is None or generation.staged:
         module = generation.load(full)
     if not fromlist:
         root, dot, _rest = full.partition(".")

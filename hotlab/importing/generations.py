@@ -98,8 +98,8 @@ class Generation:
     def load(self, name: str) -> Any:
         """The module of that name in this generation, executed if it was not yet; half-made only within a cycle."""
         module = self.ready.get(name)
-        if module is not None:
-            return module
+        if module is not None and not self.staged:
+            return module  # in a staged one, packages above a module that is shared may be yet to be executed
         parent = name.rpartition(".")[0]
         if parent:
             self._load_packages_above(parent)

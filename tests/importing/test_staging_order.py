@@ -1,0 +1,21 @@
+"""Staging runs affected modules as a fresh import would: each after what it imports, packages before what is in them."""
+
+from __future__ import annotations
+
+from tests.importing.lab_on_disk import LabOnDisk
+
+
+def test_an_affected_package_above_a_shared_module_is_executed_before_it_is_reached(lab: LabOnDisk) -> None:
+    """`import lab.dev.oven` executes an affected `lab.dev` although `lab.dev.oven` itself is shared."""
+    lab.write(
+        init=f"import {lab.name}.dev.oven\nV = {lab.name}.dev.oven.V",
+        dev__init=f"def late():\n    from {lab.name} import V\n    return V",
+        dev__oven="V = 1",
+    )
+    lab.enable()
+    oven = lab.module("dev.oven").get = object()
+    lab.write(init=f"import {lab.name}.dev.oven\nV = {lab.name}.dev.oven.V + 1")
+    report = lab.refresh()
+    assert report.ok, report.error
+    assert report.reloaded == (f"{lab.name}.dev", lab.name)
+    assert lab.module("dev").late() == 2 and lab.module("dev.oven").get is oven
