@@ -79,6 +79,8 @@ def _on_audit(event: str, args: tuple[object, ...]) -> None:
     try:
         # Digested now, not later: an edit that comes while the module goes on is one that it has not seen.
         if event != "open":
+            if os.path.basename(path) == "__pycache__":
+                return  # pkgutil looks into each folder, and byte code comes and goes
             record.listings = record.listings or {}
             record.listings.setdefault(path, listing_digest(path))
         elif is_data(path) and _for_reading(args):

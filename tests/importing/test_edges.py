@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -204,3 +205,18 @@ def test_another_lab_imported_in_between_sees_what_is_being_made(lab: LabOnDisk,
         assert sys.modules["otherlab.y"].VAL == 2
     finally:
         other.forget()
+
+
+def test_byte_code_that_goes_is_no_edit_of_a_package_that_lists_its_folder(lab: LabOnDisk) -> None:
+    """A `pkgutil` loop looks into `__pycache__` too; what is there is no part of the lab."""
+    lab.write(init="import pkgutil\nV = [each.name for each in pkgutil.iter_modules(__path__)]", oven="")
+    lab.enable()
+    lab.module("oven")
+    cache = lab.folder / lab.name / "__pycache__"
+    assert cache.is_dir() and lab.module().V == ["oven"]
+    lab.write(oven="V = 1")
+    assert lab.refresh().reloaded == (f"{lab.name}.oven",)
+    lab.write(init="import pkgutil\nV = [each.name for each in pkgutil.iter_modules(__path__)] * 1")
+    assert lab.refresh().ok
+    shutil.rmtree(cache)
+    assert lab.refresh().changed == ()
