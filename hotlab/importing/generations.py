@@ -296,6 +296,9 @@ def new_record(generation: Generation, source: Source) -> ModuleRecord:
         name, source, lab, spec, body, namespace, generation.number, pinned, source.is_package, get_ident()
     )
     loader.record = record
+    known = lab.current.records.get(name)
+    if known is not None:
+        record.place = known.place  # the order of the first imports stays that of all later executions
     namespace["__spec__"] = spec
     namespace["__loader__"] = loader
     namespace["__builtins__"] = lab.builtins

@@ -1,4 +1,4 @@
-"""Staging runs affected modules as a fresh import would: each after what it imports, packages before what is in them."""
+"""Staging runs affected modules as a fresh import would, in the order of their first import."""
 
 from __future__ import annotations
 
@@ -19,3 +19,15 @@ def test_an_affected_package_above_a_shared_module_is_executed_before_it_is_reac
     assert report.ok, report.error
     assert report.reloaded == (f"{lab.name}.dev", lab.name)
     assert lab.module("dev").late() == 2 and lab.module("dev.oven").get is oven
+
+
+def test_modules_run_in_the_order_of_their_first_import(lab: LabOnDisk) -> None:
+    """Two modules that know nothing of each other are executed as they were at first, whichever was edited since."""
+    lab.write(robot="V = 1", arm="V = 1")
+    lab.enable()
+    lab.module("robot")
+    lab.module("arm")
+    lab.write(robot="V = 2")
+    assert lab.refresh().ok
+    lab.write(robot="V = 3", arm="V = 3")
+    assert lab.refresh().reloaded == (f"{lab.name}.robot", f"{lab.name}.arm")
