@@ -8,7 +8,7 @@ from tests.importing.lab_on_disk import LabOnDisk
 def _lab_with_an_unexecuted_module(lab: LabOnDisk) -> None:
     lab.write(
         user="def late():\n    from .between import late\n    return late()",
-        between="def late():\n    try:\n        from .end import V\n    except ImportError:\n        V = 0\n    return V",
+        between="def late():\n    try: from .end import V\n    except ImportError: V = 0\n    return V",
         end="V = 1",
     )
 

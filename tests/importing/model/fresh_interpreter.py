@@ -7,20 +7,23 @@ answers one question without a fork, for systems that have none.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
+import importlib.machinery
 import json
 import os
 import select
 import signal
 import sys
 from collections.abc import Iterator
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from observing import answer_of, described, install_counts  # type: ignore[import-not-found]
 
 LIMIT = 60.0
+MOST_TEXTS = 2000
 
 
 def answered(question: dict[str, Any]) -> dict[str, Any]:
@@ -43,9 +46,14 @@ def answered(question: dict[str, Any]) -> dict[str, Any]:
     answer["values"] = {name: described(vars(sys.modules[name])) for name in held}
     answer["retried"] = sorted(name for name in held if counts.begun[name] != 1)
     answer["orphans"] = [name for name in held if name != root and name.rpartition(".")[0] not in held]
+    answer["log"] = counts.log.copy()
     answer["early_chains"] = _answers(question["chains"])
     answer["late"] = _answers(question["late"])
-    answer["rest"] = {name: _value_of(name) for name in question["all"]}
+    answer["rest"] = {name: [_value_of(name)] for name in question["all"]}
+    for name, right in answer["rest"].items():
+        # A package that failed leaves what it had imported behind; who imports that first meets the failure.
+        package = name.rpartition(".")[0]
+        right += [_value_of(package)] if package and package not in sys.modules else []
     answer["late"] = {**_answers(question["late"]), **answer["late"]}
     answer["late_chains"] = _answers(question["chains"])
     return answer
@@ -73,7 +81,7 @@ def _forked(question: dict[str, Any]) -> str:
     if child == 0:
         os.close(reading)
         with contextlib.suppress(BaseException), os.fdopen(writing, "w") as pipe:
-            json.dump(answered(question), pipe)
+            pipe.write(json.dumps(answered(question)))
         os._exit(0)
     os.close(writing)
     parts = list(_parts(reading, child))
@@ -93,6 +101,30 @@ def _parts(reading: int, child: int) -> Iterator[bytes]:
         yield part
 
 
+class CompiledOnce:
+    """Compiles each text once for all questions. Which text a file holds is still read by the import itself."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[bytes, str], CodeType] = {}
+        compile_text = importlib.machinery.SourceFileLoader.source_to_code
+
+        def source_to_code(loader: Any, data: bytes, path: str) -> CodeType:
+            known = self._code.get((data, path))
+            return compile_text(loader, data, path) if known is None else known
+
+        importlib.machinery.SourceFileLoader.source_to_code = source_to_code  # type: ignore[assignment,method-assign]
+
+    def learn(self, paths: list[str]) -> None:
+        """Compile these files now, before the fork."""
+        if len(self._code) > MOST_TEXTS:
+            self._code.clear()
+        for path in paths:
+            with open(path, "rb") as file:
+                data = file.read()
+            with contextlib.suppress(SyntaxError):
+                self._code[data, path] = compile(data, path, "exec", dont_inherit=True)
+
+
 def main() -> None:
     """Answer until standard input ends."""
     # Byte code that others left beside the sources must play no part.
@@ -104,8 +136,13 @@ def main() -> None:
     if "--once" in sys.argv:
         print(json.dumps(answered(json.load(sys.stdin))))
         return
+    compiled = CompiledOnce()
+    gc.disable()
+    gc.freeze()
     for line in sys.stdin:
-        sys.stdout.write(_forked(json.loads(line)) + "\n")
+        question = json.loads(line)
+        compiled.learn(question["edited"])
+        sys.stdout.write(_forked(question) + "\n")
         sys.stdout.flush()
 
 

@@ -32,7 +32,8 @@ class Answer:
         values: their values.
         retried: those that were executed more than once, because an execution failed and was caught.
         late: what each late function answers, by absolute name; two answers where it depends on what was imported.
-        rest: the value of each module of the tree that was not asked for, or its error.
+        rest: the value of each module of the tree that was not asked for, or its error; two where the order counts.
+        log: what began and ended to be executed, in order.
         order_dependent: whether another order gives another result.
         others: the results of other orders, where they count.
     """
@@ -43,7 +44,8 @@ class Answer:
     values: Mapping[str, Mapping[str, object]] = attrs.field(factory=dict)
     retried: tuple[str, ...] = ()
     late: Mapping[str, tuple[object, ...]] = attrs.field(factory=dict)
-    rest: Mapping[str, object] = attrs.field(factory=dict)
+    rest: Mapping[str, tuple[object, ...]] = attrs.field(factory=dict)
+    log: tuple[tuple[str, str], ...] = ()
     order_dependent: bool = False
     others: tuple[Answer, ...] = ()
 
@@ -57,6 +59,7 @@ class Oracle:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: dict[str, str] = {}
+        self._edited: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         if hasattr(os, "fork"):
             self._process = subprocess.Popen(
@@ -80,6 +83,7 @@ class Oracle:
         Where the tree has a cycle whose result may depend on where it is entered, other orders are tried too.
         """
         files = files_of(tree, enable=enable)
+        self._edited = [str(self._folder / ROOT / path) for path in files if files[path] != self._files.get(path)]
         bring_in_line(self._folder / ROOT, self._files, files)
         self._files = files
         answer = self._ask(tree, order)
@@ -96,20 +100,21 @@ class Oracle:
         late, chains = _late_functions(tree)
         question = {
             "root": ROOT, "folder": str(self._folder), "order": [full(name) for name in order],
-            "chains": chains, "late": late, "all": [full(name) for name in tree.names],
+            "edited": self._edited, "chains": chains, "late": late, "all": [full(name) for name in tree.names],
         }  # fmt: skip
         raw = self._exchange(question)
         if not raw["ok"]:
             return Answer(False, raw["error"])
         answers: dict[str, tuple[object, ...]] = {name: (answer,) for name, answer in raw["late"].items()}
+        rest = {name: tuple(right) for name, right in raw["rest"].items()}
         for name, answer in raw["late_chains"].items():
             # A chain finds nothing until somebody has imported what it leads to.
             nothing = -int(name.rpartition("_late")[2])
             answers[name] = tuple(dict.fromkeys((raw["early_chains"].get(name, nothing), answer)))
         # A failed and caught import of a package leaves its submodules behind; their next import skips the package.
         return Answer(
-            True, None, tuple(raw["held"]), raw["values"], tuple(raw["retried"]), answers, raw["rest"],
-            order_dependent=bool(raw["orphans"]),
+            True, None, tuple(raw["held"]), raw["values"], tuple(raw["retried"]), answers, rest,
+            log=tuple((event, name) for event, name in raw["log"]), order_dependent=bool(raw["orphans"]),
         )  # fmt: skip
 
     def _exchange(self, question: Mapping[str, Any]) -> Any:

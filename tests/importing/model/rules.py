@@ -137,18 +137,20 @@ def eager_edges(tree: Tree, name: str) -> tuple[set[str], set[str]]:
     module = tree.modules[name]
     values: set[str] = set()
     objects: set[str] = set()
+    missed: set[str] = set()
     for each in module.imports:
         if not runs(module, each):
             continue
         (values if each.form in VALUE_FORMS else objects).add(each.target)
-        objects.update(ancestors(each.target))
+        # Whether what is not there can't be imported is told by the packages above it, which are.
+        (objects if each.target in tree.modules else missed).update(ancestors(each.target))
         objects.update(_starred(tree, each))
     if module.loop and module.is_package:
         values.update(tree.children(name))
     if any(each.form == "chain" for each in module.imports):
         objects.add("")
     above = {name, *ancestors(name)}
-    return values & set(tree.modules), (objects - above) & set(tree.modules)
+    return (values | (missed - above)) & set(tree.modules), (objects - above) & set(tree.modules)
 
 
 def cyclic(tree: Tree) -> set[str]:

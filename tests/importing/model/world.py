@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import attrs
@@ -21,12 +21,17 @@ from tests.importing.model.hazards import shows_known_fault
 from tests.importing.model.observing import COUNTS_NAME, Counts, answer_of, install_counts
 from tests.importing.model.oracle import Answer, Oracle
 from tests.importing.model.rendering import bring_in_line, files_of
-from tests.importing.model.rules import closure, tamed
+from tests.importing.model.rules import closure, cyclic, tamed
 from tests.importing.model.states import state_of_lab, without_orphans
 from tests.importing.model.tasks import OldTask, start_task
-from tests.importing.model.trees import LAZY_FORMS, OBJECT_FORMS, ROOT, Import, Tree, full, relative_name
+from tests.importing.model.trees import LAZY_FORMS, OBJECT_FORMS, ROOT, Import, Tree, ancestors, full, relative_name
 
 MOST_TASKS = 8
+
+
+def quick_folder() -> str | None:
+    """Where files need no disk, if there is such a place; else None, for the usual temporary folder."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
 
 
 class Disagreement(AssertionError):
@@ -82,7 +87,7 @@ class World:
 
     def __init__(self, tree: Tree, oracle: Oracle, tally: Tally, *, enable_inside: bool = False) -> None:
         self.oracle, self.tally, self.enable_inside = oracle, tally, enable_inside
-        self.base = Path(tempfile.mkdtemp(prefix="hotlab-model-"))
+        self.base = Path(tempfile.mkdtemp(prefix="hotlab-model-", dir=quick_folder()))
         if enable_inside and "adopted_import_module" in KNOWN_FAULTS:
             tree = _without_computed_imports(tree)
         tree = tamed(without_dangling(tree))
@@ -101,9 +106,9 @@ class World:
         self.answer = Answer(True)
         self.trees = {0: self.tree}
         self.counts: Counts = install_counts()
-        self.first_seen: list[str] = []
-        self.ranks: dict[str, int] = {}
-        self.ranked_to = 0
+        self.first_imports: list[str] = []
+        self.uncertain: set[str] = set()
+        self.noted_to = 0
         sys.path.insert(0, str(self.base))
         self._write(self.disk, Save(()))
         importlib.invalidate_caches()
@@ -117,6 +122,7 @@ class World:
             importlib.import_module(full(self.tree.pick(index)))
         if self.enable_inside and "adopted_settles" in KNOWN_FAULTS:
             assert hotlab.refresh(ROOT).ok
+        self._note_imports(hotlab.current(ROOT).modules)
         self.answer = self._ask(self.disk)
         self._fail_with(checks.same_values(self.answer, self.disk, state_of_lab()))
 
@@ -145,7 +151,7 @@ class World:
             tree = edit.apply(tree)
         if not save.wild:
             tree = tamed(tree)
-        held = {relative_name(name) for name in hotlab.current(ROOT).modules}
+        held = self._held()
         if shows_known_fault(self.tree, tree, held):
             tree = self.tree
         if tree != self.disk:
@@ -156,7 +162,7 @@ class World:
 
     def _refresh(self) -> None:
         before, log_length = state_of_lab(), len(self.counts.log)
-        self._rank(before.held())
+        self._note_imports(before.held())
         counted = Counter(self.counts.ended)
         if self.tree == self.disk and before.held() == set(self.answer.held):
             expected = self.answer
@@ -168,11 +174,12 @@ class World:
         after = state_of_lab()
         if report.ok and before.held() != without_orphans(before.held()):
             # Their package failed before the edit; now that it may have come, a fresh interpreter holds it too.
+            self._note_imports(after.held(), in_reload=True)
             expected = self._ask(self.disk)
         self.tally.edits += 1
         seen = checks.Reload(
             self.tree, self.disk, before, after, report, expected, counted, Counter(self.counts.ended),
-            self.counts.log[log_length:], self.ranks,
+            self.counts.log[log_length:], self.uncertain,
         )  # fmt: skip
         self._fail_with(checks.right(seen))
         if report.ok:
@@ -180,25 +187,31 @@ class World:
             self.refusals = 0
             self.tree, self.answer = self.disk, expected
             self.trees[after.generation.number] = self.tree
-            self._rank(after.held(), anew=True)
+            self._note_imports(after.held(), in_reload=True)
         else:
             self.tally.refused += 1
             self.refusals += 1
-        self.ranked_to = len(self.counts.log)
+        self.noted_to = len(self.counts.log)
         alive = len(hotlab.importing.get_lab(ROOT).generations_alive())
         self.tally.longest_chain = max(self.tally.longest_chain, alive)
 
-    def _rank(self, held: set[str], *, anew: bool = False) -> None:
-        """Note when modules were executed. Tasks of several generations may have done so since; then nobody knows."""
+    def _note_imports(self, held: Collection[str], *, in_reload: bool = False) -> None:
+        """Keep the order of the first imports of what is held.
+
+        Between reloads tasks of several generations may import a module; then nobody knows when the current one did.
+        """
         begun: dict[str, list[int]] = {}
-        for place in range(self.ranked_to, len(self.counts.log)):
+        for place in range(self.noted_to, len(self.counts.log)):
             event, name = self.counts.log[place]
-            if event == "begin" and name in held and (anew or name not in self.ranks):
+            if event == "begin":
                 begun.setdefault(name, []).append(place)
-        certain = {name: places[0] for name, places in begun.items() if len(places) == 1}
-        kept = {name: rank for name, rank in self.ranks.items() if name in held and not (anew and name in begun)}
-        self.ranks = {**kept, **certain}
-        self.ranked_to = len(self.counts.log)
+        self.first_imports = [name for name in self.first_imports if name in held]
+        new = set(held).difference(self.first_imports)
+        self.first_imports += sorted(new, key=lambda name: begun[name][-1])
+        self.uncertain &= set(held)
+        if not in_reload:
+            self.uncertain |= {name for name in new if len(begun[name]) > 1}
+        self.noted_to = len(self.counts.log)
 
     def call_late(self, module: int, place: int) -> None:
         """Call a late function of the current generation."""
@@ -215,13 +228,16 @@ class World:
         """Import a module of the current generation from outside."""
         if self.tree != self.disk or self.answer.order_dependent:
             return
-        name = full(self.tree.pick(module))
+        picked = self.tree.pick(module)
+        if self._unsure(closure(self.tree, picked) - self._held()):
+            return
+        name = full(picked)
         self.history.append(f"import {name}")
         try:
             answer: object = importlib.import_module(name).V
         except BaseException as error:
             answer = f"error {type(error).__name__}"
-        self._judge(f"import {name}", answer, (self.answer.rest[name],))
+        self._judge(f"import {name}", answer, self.answer.rest[name])
 
     def start_task(self, module: int, place: int) -> None:
         """Start a task that will call a late function later."""
@@ -257,8 +273,8 @@ class World:
         """A late function of a module that is held, and whose answer is certain."""
         if self.answer.order_dependent:
             return None
-        held = hotlab.current(ROOT).modules
-        names = [name for name in self.tree.names if full(name) in held]
+        held = self._held()
+        names = [name for name in self.tree.names if name in held]
         name = names[module % len(names)]
         late = [
             each
@@ -269,10 +285,21 @@ class World:
             return None
         each = late[place % len(late)]
         # A package that lists its folder sees the disk as it is, not as its generation was: a documented limit.
-        unseen = {other for other in closure(self.tree, name) if full(other) not in held}
-        if any(self.tree.modules[other].loop for other in unseen) or (unseen and "unexecuted" in KNOWN_FAULTS):
+        unseen = closure(self.tree, name) - held
+        if any(self.tree.modules[other].loop for other in unseen) or self._unsure(unseen):
             return None
         return name, each
+
+    def _held(self) -> set[str]:
+        return {relative_name(name) for name in hotlab.current(ROOT).modules}
+
+    def _unsure(self, unseen: set[str]) -> bool:
+        """Whether the result of a first import of some modules depends on what was tried before it.
+
+        So it is in cycles, and where a package fails: the modules that it had imported by then stay.
+        """
+        fails = {name for name in unseen if isinstance(self.answer.rest.get(full(name), ("",))[0], str)}
+        return bool(unseen & cyclic(self.tree)) or any(fails & set(ancestors(name)) for name in unseen)
 
     def _right(self, name: str, each: Import) -> tuple[object, ...]:
         return self.answer.late[f"{full(name)}._late{each.number}"]
@@ -285,11 +312,8 @@ class World:
 
     def _ask(self, tree: Tree) -> Answer:
         held = hotlab.current(ROOT).modules
-        for event, name in self.counts.log:
-            if event == "begin" and name not in self.first_seen:
-                self.first_seen.append(name)
         whole = without_orphans(held)
-        order = [relative_name(name) for name in self.first_seen if name in whole]
+        order = [relative_name(name) for name in self.first_imports if name in whole]
         return self.oracle.ask(tree, [name for name in order if name in tree.modules], enable=self.enable_inside)
 
     def _write(self, tree: Tree, save: Save) -> None:
