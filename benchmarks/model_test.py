@@ -2,16 +2,20 @@
 
     python benchmarks/model_test.py --edits 100000 [--seed 1] [--processes 2]
 
-Its result is written to benchmarks/results/model_test.md. It ends at the first disagreement, which it prints.
+Its result is written to benchmarks/results/model_test.md. It ends at the first disagreement, which it prints, with
+exit code 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import platform
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -19,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.importing.model.faults import KNOWN_FAULTS
 from tests.importing.model.machine import new_setting, run
-from tests.importing.model.world import Tally
+from tests.importing.model.world import Disagreement, Tally, quick_folder
 
 RESULT = Path(__file__).resolve().parent / "results" / "model_test.md"
 PORTION = 2000
@@ -59,34 +63,55 @@ def result_text(total: Tally, seed: int, processes: int, seconds: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Run portions in some processes, say now and then how far it is, write the result."""
+def tried(asked: argparse.Namespace, said: Callable[[Tally], None]) -> Tally:
+    """Try all portions, in some processes.
+
+    Raises:
+        Disagreement: the first one; whatever else goes on then is ended.
+    """
+    total = Tally()
+    seeds = [asked.seed * 1_000_003 + place for place in range(-(-asked.edits // PORTION))]
+    left = [min(PORTION, asked.edits - place * PORTION) for place in range(len(seeds))]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(asked.processes, mp_context=context) as pool:
+        futures = [pool.submit(portion, edits, seed) for edits, seed in zip(left, seeds, strict=True)]
+        try:
+            for future in as_completed(futures):
+                total.add(future.result())
+                said(total)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+    return total
+
+
+def main() -> int:
+    """Try so many edits, say now and then how far it is, write the result. 1 where there is a disagreement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--edits", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--result", type=Path, default=RESULT, help="where the result goes")
     asked = parser.parse_args()
-    began = said = time.monotonic()
-    total = Tally()
-    seeds = [asked.seed * 1_000_003 + place for place in range(-(-asked.edits // PORTION))]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(asked.processes, mp_context=context) as pool:
-        futures = [pool.submit(portion, min(PORTION, asked.edits), seed) for seed in seeds]
-        for future in as_completed(futures):
-            try:
-                total.add(future.result())
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-            if time.monotonic() - said > 60:
-                said = time.monotonic()
-                print(f"{said - began:6.0f} s  {total}", flush=True)
-    seconds = time.monotonic() - began
+    began = time.monotonic()
+
+    def said(total: Tally) -> None:
+        print(f"{time.monotonic() - began:6.0f} s  {total}", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="hotlab-model-test-", dir=quick_folder()) as folder:
+        os.environ["TMPDIR"] = folder  # of the processes to be started: whatever they leave goes with it
+        try:
+            total = tried(asked, said)
+        except Disagreement as found:
+            print(f"{found}\n\nThe engine and the model disagree; the above is the smallest example found.")
+            return 1
     asked.result.parent.mkdir(parents=True, exist_ok=True)
-    asked.result.write_text(result_text(total, asked.seed, asked.processes, seconds))
-    print(f"{seconds:6.0f} s  {total}\nwritten to {asked.result}")
+    asked.result.write_text(result_text(total, asked.seed, asked.processes, time.monotonic() - began))
+    print(f"written to {asked.result}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

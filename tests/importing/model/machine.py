@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.importing.model import edits as e
 from tests.importing.model.oracle import Oracle
 from tests.importing.model.trees import Module, Tree
-from tests.importing.model.world import Save, Tally, World, quick_folder
+from tests.importing.model.world import Disagreement, Save, Tally, World, quick_folder
 
 STEPS = 25
 EXAMPLES = 50
@@ -141,11 +141,17 @@ def run(setting: Setting, *, edits: int, seed: int, shrink: bool = True) -> None
     while setting.tally.edits < wanted:
         examples = min(EXAMPLES, (wanted - setting.tally.edits) // STEPS + 1)
         machine = seeded(seed * 100_003 + batch)(machine_for(setting))
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                max_examples=examples, stateful_step_count=STEPS, deadline=None, database=None, phases=phases,
-                suppress_health_check=list(HealthCheck), report_multiple_bugs=False, print_blob=False,
-            ),
+        wanted_settings = settings(
+            max_examples=examples, stateful_step_count=STEPS, deadline=None, database=None, phases=phases,
+            suppress_health_check=list(HealthCheck), report_multiple_bugs=False, print_blob=False,
         )  # fmt: skip
+        try:
+            run_state_machine_as_test(machine, settings=wanted_settings)
+        except Disagreement:
+            raise
+        except BaseException as error:
+            if setting.tally.disagreement is None:
+                raise
+            # It did not show each time: hypothesis says so, and not what it was.
+            raise Disagreement(setting.tally.disagreement) from error
         batch += 1

@@ -30,8 +30,9 @@ MOST_TASKS = 8
 
 
 def quick_folder() -> str | None:
-    """Where files need no disk, if there is such a place; else None, for the usual temporary folder."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
+    """Where files need no disk, if there is such a place and TMPDIR names no other; else None, for the usual one."""
+    quick = "/dev/shm"
+    return quick if "TMPDIR" not in os.environ and os.access(quick, os.W_OK | os.X_OK) else None
 
 
 class Disagreement(AssertionError):
@@ -49,6 +50,7 @@ class Tally:
     order_dependent: int = 0
     answers: int = 0
     longest_chain: int = 0
+    disagreement: str | None = None
 
     def add(self, other: Tally) -> None:
         """Take in what another process has tried."""
@@ -342,7 +344,8 @@ class World:
             parts.append("-- the tree after (files that differ):")
             parts += [f"# {path}\n{new.get(path, '(deleted)')}" for path in differ]
         parts += ["-- what was done:", *self.history, "-- what is wrong:", *problems]
-        raise Disagreement("\n".join(parts))
+        self.tally.disagreement = "\n".join(parts)
+        raise Disagreement(self.tally.disagreement)
 
 
 def _without_computed_imports(tree: Tree) -> Tree:
