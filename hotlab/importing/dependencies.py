@@ -55,10 +55,13 @@ def note_all(record: ModuleRecord, snapshot: Snapshot) -> None:
 def needs_unexecuted(source: Source, snapshot: Snapshot) -> frozenset[str]:
     """What a module that was not executed yet would need: empty where its source is faulty."""
     last = source.lazy_needs
-    if last is None or last.layout is not snapshot.layout or last.held is not _UNEXECUTED:
+    if last is None or last.held is not _UNEXECUTED or not last.is_of(snapshot):
+        starred: list[Source] = []
         try:
             facts = source.facts()
-            needs, held = _named(source, all_imports(source.code()), snapshot)
+            statements = tuple(all_imports(source.code()))
+            needs, held = _named(source, statements, snapshot)
+            needs |= _exported(source, statements, snapshot, starred)
         except (SyntaxError, ValueError):
             needs, held = set(), set()
         else:
@@ -66,7 +69,9 @@ def needs_unexecuted(source: Source, snapshot: Snapshot) -> frozenset[str]:
             needs |= _reached_through_packages(source, held, snapshot)
             if facts.lists and source.is_package:
                 needs.update(f"{source.name}.{last}" for last in snapshot.layout.children(source.name))
-        last = source.lazy_needs = LazyNeeds(snapshot.layout, _UNEXECUTED, frozenset(needs), frozenset(held))
+        last = source.lazy_needs = LazyNeeds(
+            snapshot.layout, _UNEXECUTED, frozenset(needs), frozenset(held), tuple(starred)
+        )
     return last.needs
 
 
@@ -99,6 +104,26 @@ def _named(source: Source, statements: Iterable[ImportStatement], snapshot: Snap
             if found is not None and found.is_package:
                 held.add(child)
     return needs, held
+
+
+def _exported(
+    source: Source, statements: Iterable[ImportStatement], snapshot: Snapshot, starred: list[Source]
+) -> set[str]:
+    """The submodules that ``from package import *`` imports, for they stand in the package's ``__all__``."""
+    package = source.name if source.is_package else source.name.rpartition(".")[0]
+    found: set[str] = set()
+    for statement in statements:
+        if statement.taken != ("*",):
+            continue
+        try:
+            above = snapshot.get(absolute_name(statement.name, {"__package__": package}, statement.level))
+            if above is not None and above.is_package:
+                starred.append(above)
+                exports = above.facts().exports & snapshot.layout.children(above.name)
+                found.update(f"{above.name}.{child}" for child in exports)
+        except (ImportError, SyntaxError, ValueError):
+            continue
+    return found
 
 
 def _named_by_strings(source: Source, named: Iterable[str]) -> set[str]:

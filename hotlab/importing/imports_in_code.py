@@ -41,6 +41,7 @@ class CodeFacts:
         names: every global and attribute name that the code mentions.
         classes: the classes that it defines at its top level, and in those, each as the names that lead to it.
         named: strings that may name modules, in code that imports by name (``importlib.import_module("lab.oven")``).
+        exports: strings that its ``__all__`` may hold.
         lists: whether it may list the modules of a package (``pkgutil.iter_modules``).
     """
 
@@ -48,6 +49,7 @@ class CodeFacts:
     names: frozenset[str]
     classes: tuple[tuple[str, ...], ...]
     named: frozenset[str]
+    exports: frozenset[str]
     lists: bool
 
 
@@ -68,8 +70,16 @@ def facts_of(code: CodeType) -> CodeFacts:
             lazy.extend(_imports_of(each))
         open_ends.extend([(inner, in_function) for inner in _nested(each)])
     return CodeFacts(
-        tuple(lazy), frozenset(names), tuple(_classes_in(code, ())), frozenset(named), not _LISTING.isdisjoint(names)
-    )
+        tuple(lazy), frozenset(names), tuple(_classes_in(code, ())), frozenset(named), _exports_of(code),
+        not _LISTING.isdisjoint(names),
+    )  # fmt: skip
+
+
+def _exports_of(code: CodeType) -> frozenset[str]:
+    if "__all__" not in code.co_names:
+        return frozenset()
+    constants = [each for one in code.co_consts for each in (one if type(one) is tuple else (one,))]
+    return frozenset(each for each in constants if type(each) is str)
 
 
 def _classes_in(code: CodeType, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

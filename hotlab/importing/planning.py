@@ -141,7 +141,7 @@ def read_code(generation: Generation) -> None:
         if name in generation.ready or source is None:
             if not generation.staged:  # else it may be given up, and the current one is as it was
                 lab.unexecuted.discard(name)
-        elif source.lazy_needs is None or source.lazy_needs.layout is not generation.snapshot.layout:
+        elif source.lazy_needs is None or not source.lazy_needs.is_of(generation.snapshot):
             _follow_unexecuted(generation, {name}, again=True)
 
 

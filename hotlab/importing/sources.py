@@ -70,12 +70,20 @@ class LazyNeeds:
         held: the packages that it was known to hold as objects.
         needs: the answer.
         held_after: the packages that its code names, besides.
+        starred: the packages all of whose names it takes.
     """
 
     layout: Layout
     held: frozenset[str]
     needs: frozenset[str]
     held_after: frozenset[str]
+    starred: tuple[Source, ...] = ()
+
+    def is_of(self, snapshot: Snapshot) -> bool:
+        """Whether it was found out where there were the same modules."""
+        if self.layout is not snapshot.layout:
+            return False
+        return not self.starred or all(snapshot.get(source.name) is source for source in self.starred)
 
 
 @attrs.define(eq=False)

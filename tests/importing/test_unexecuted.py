@@ -54,3 +54,24 @@ def test_a_caught_import_of_a_module_that_failed_leads_on(lab: LabOnDisk) -> Non
     lab.write(end="V = 2")
     assert lab.refresh().reloaded[-1:] == (f"{lab.name}.user",)
     assert lab.module("user").V == 2
+
+
+def test_a_star_import_that_did_not_run_yet_leads_to_what_is_exported(lab: LabOnDisk) -> None:
+    """`from package import *` imports the submodules in `__all__`, also where nobody has run it, as it stands then."""
+    lab.write(
+        user="def late():\n    from .between import V\n    return V",
+        between="from .dev import *\nV = oven.V",
+        dev__init="__all__ = ['mill']",
+        dev__oven="V = 1",
+        dev__mill="",
+    )
+    lab.enable()
+    lab.module("user")
+    lab.write(dev__oven="V = 2")
+    assert lab.refresh().reloaded == ()
+    lab.write(dev__init="__all__ = ['oven']")
+    assert lab.refresh().reloaded == (f"{lab.name}.user",)
+    old = lab.module("user").late
+    lab.write(dev__oven="V = 3")
+    assert lab.refresh().reloaded == (f"{lab.name}.user",)
+    assert (old(), lab.module("user").late()) == (2, 3)
