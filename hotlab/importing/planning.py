@@ -134,8 +134,10 @@ def read_code(generation: Generation) -> None:
         if record.held or record.source.is_package:
             lab.holding.add(record.name)
         # What it needs and does not have: it asks for it later, or asked in vain, for that failed and was caught.
-        ready = generation.ready
-        _follow_unexecuted(generation, record.needs.difference(ready) | record.lazy.difference(ready))
+        missing = record.needs.difference(generation.ready)
+        missing |= record.lazy.difference(generation.ready)
+        if missing:
+            _follow_unexecuted(generation, missing)
     for name in lab.unexecuted.copy():
         source = generation.snapshot.get(name)
         if name in generation.ready or source is None:

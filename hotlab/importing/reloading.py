@@ -8,13 +8,14 @@ threads see. Any exception of lab code counts as a refusal, ``SystemExit``, ``Re
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from hotlab.importing.adopting import settle
 from hotlab.importing.generations import Generation
 from hotlab.importing.planning import Plan, affected_by, dependants_of, different, read_code, refusal
 from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, is_submodule
-from hotlab.importing.retiring import Swap
+from hotlab.importing.retiring import Replaced, Swap
 
 
 def stage(plan: Plan, number: int) -> Generation:
@@ -107,22 +108,28 @@ def commit(staged: Generation, before: Generation) -> Swap:
     late, executed = before.claimed or set(), staged.claimed or set()
     settle(before)
     _carry_late_loads(before, staged, late | staged.left_out, executed)
-    for name in staged.left_out | late:
-        record = before.records.get(name)
-        if record is not None and staged.records.get(name) is not record:
-            record.pinned = before
+    replaced = _replaced(before, staged, executed | staged.left_out | late)
+    for _name, old, _new in replaced:
+        if old is not None:
+            old.pinned = before
     before.claimed = staged.claimed = None
     if before.snapshot.layout is not staged.snapshot.layout:
         _prune(lab.dependants, staged)
     staged.staged = False
     lab.looked_at = None
     lab.current = staged
-    for name in executed:
-        record = staged.records.get(name)
-        if record is not None:
-            record.pinned = None
-    publish(staged, before, executed | staged.left_out)
-    return Swap(before, staged, executed | staged.left_out, staged.changed)
+    for _name, _old, new in replaced:
+        if new is not None:
+            new.pinned = None
+    publish(staged, replaced)
+    return Swap(before, staged, replaced, staged.changed)
+
+
+def _replaced(before: Generation, now: Generation, names: Iterable[str]) -> list[Replaced]:
+    """What two generations do not share: names with the record of the one and that of the other."""
+    old, new = before.records, now.records
+    pairs = [(name, old.get(name), new.get(name)) for name in names]
+    return [pair for pair in pairs if pair[1] is not pair[2]]
 
 
 def _prune(dependants: dict[str, set[str]], now: Generation) -> None:
@@ -138,19 +145,17 @@ def _prune(dependants: dict[str, set[str]], now: Generation) -> None:
 
 def revert(now: Generation, before: Generation) -> Swap:
     """Make an older generation the current one again. Called under the lab's mutex; the answer is for after it."""
-    replaced = {name for name, record in before.records.items() if now.records.get(name) is not record}
-    replaced.update(name for name in now.records if name not in before.records)
-    for name in replaced:
-        record = before.records.get(name)
-        if record is not None:
-            record.pinned = before
+    replaced = _replaced(before, now, {*before.records, *now.records})
+    for _name, old, _new in replaced:
+        if old is not None:
+            old.pinned = before
+    now.lab.looked_at = None
     now.lab.current = now
-    for name in replaced:
-        record = now.records.get(name)
-        if record is not None:
-            record.pinned = None
-            now.lab.unread.append(record)
-    publish(now, before, replaced)
+    for _name, _old, new in replaced:
+        if new is not None:
+            new.pinned = None
+            now.lab.unread.append(new)
+    publish(now, replaced)
     return Swap(before, now, replaced, different(before.snapshot, now.snapshot))
 
 
@@ -173,18 +178,22 @@ def _carry_late_loads(base: Generation, staged: Generation, late: set[str], exec
             children_of(staged.packages[parent])[last] = staged.ready[name]
 
 
-def publish(now: Generation, before: Generation, touched: set[str]) -> None:
+def publish(now: Generation, replaced: list[Replaced]) -> None:
     """Bring ``sys.modules``, and the namespaces of shared packages, in line with the generation that is current now."""
     names: dict[str, Any] = {}
-    for name in touched:
-        record = now.records.get(name)
-        if record is None:
+    anew: set[str] = set()
+    for name, _old, new in replaced:
+        if new is None:
             if name not in now.snapshot.sources:
                 sys.modules.pop(name, None)
-        elif record.source.kind != "extension":
-            names[name] = record.replacement if record.replacement is not None else record.facade
-    for name in touched.union(now.packages):
-        _rebind_on_parent(name, now)
+        else:
+            anew.add(name)
+            if new.source.kind != "extension":
+                names[name] = new.replacement if new.replacement is not None else new.facade
+    for name in now.packages.keys() | {name for name, _old, _new in replaced}:
+        # A package that was executed again has bound what is below it.
+        if name.rpartition(".")[0] not in anew:
+            _rebind_on_parent(name, now)
     now.added_facades.clear()
     sys.modules.update(names)
     for name in now.lab.holding.copy():

@@ -26,6 +26,7 @@ from hotlab.importing.sources import Source
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
 
+Replaced = tuple[str, "ModuleRecord | None", "ModuleRecord | None"]
 _GUARD = "__hotlab_guard__"
 
 
@@ -36,13 +37,13 @@ class Swap:
     Attributes:
         before: the generation that was current.
         now: the one that is.
-        replaced: names of the executed modules that they do not share.
+        replaced: the executed modules that they do not share: name, record of the one, record of the other.
         changed: names of the modules whose sources differ.
     """
 
     before: Generation
     now: Generation
-    replaced: Iterable[str]
+    replaced: Iterable[Replaced]
     changed: Iterable[str]
 
 
@@ -57,10 +58,7 @@ def swap(swapped: Swap) -> None:
             _retire_text(old)
         if new is not None and new.retired:
             new.set_retired(False)
-    for name in swapped.replaced:
-        old_record, new_record = before.records.get(name), now.records.get(name)
-        if old_record is new_record:
-            continue
+    for _name, old_record, new_record in swapped.replaced:
         if old_record is not None and old_record.source.kind != "extension":
             _guard_classes(old_record)
         if new_record is not None and new_record.guarded:
