@@ -71,7 +71,8 @@ def seen(package: RealPackage) -> list[object]:
             values.append(eval(edit.seen, {package.name: importlib.import_module(package.name)}))
         except Exception as error:
             values.append(f"{type(error).__name__}: {error}")
-    return as_json(values)
+    found: list[object] = as_json(values)
+    return found
 
 
 def smoke(package: RealPackage) -> object:
