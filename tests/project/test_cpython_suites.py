@@ -1,4 +1,7 @@
-"""CPython's own tests of `import` and `importlib`, with hotlab enabled on a lab package in their process."""
+"""CPython's own tests of `import` and `importlib`, with hotlab enabled on a lab package in their process.
+
+Not marked slow, though they are: each interpreter ships suites of its own.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,6 @@ from tests.project.run_cpython_suites import LAB, SUITES
 
 RUNNER = Path(__file__).with_name("run_cpython_suites.py")
 LONGEST_SECONDS = 300
-
-pytestmark = pytest.mark.slow
 
 
 def run(mode: str, folder: Path) -> dict[str, Any]:
