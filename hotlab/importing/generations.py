@@ -164,8 +164,7 @@ class Generation:
         the generation.
         """
         name = record.name
-        if record.source.is_package:
-            self._bind_children(record)
+        bound = self._bind_children(record) if record.source.is_package else {}
         facade: Facade | None = None
         try:
             if record.source.kind == "extension":
@@ -188,6 +187,7 @@ class Generation:
             raise
         if facade is not None:
             self._take_replacement(record, facade)
+        self._bind_hidden(record, bound)
         self._is_ready(record)
 
     def _forget(self, record: ModuleRecord) -> None:
@@ -262,8 +262,8 @@ class Generation:
         if self.staged or self.lab.current is self:  # an old one's own modules matter to no plan
             self.lab.unread.append(record)
 
-    def _bind_children(self, record: ModuleRecord) -> None:
-        """A package that is executed again has the submodules that are not."""
+    def _bind_children(self, record: ModuleRecord) -> dict[str, Any]:
+        """A package that is executed again has the submodules that are not. Gives them."""
         prefix, namespace = record.name + ".", record.namespace
         children = children_of(self.packages[record.name])
         for last in self.snapshot.layout.children(record.name):
@@ -272,6 +272,29 @@ class Generation:
                 if type(module) is ModuleType or type(module) is GenerationPackage:
                     namespace.setdefault(last, module)
                 children[last] = module
+        return children.copy()
+
+    def _bind_hidden(self, record: ModuleRecord, bound: dict[str, Any]) -> None:
+        """A value of the package's own hides a submodule of its name only where that was imported before it was set.
+
+        In a fresh import a submodule that the package does not lead to comes after it, and is bound then.
+        """
+        namespace = record.namespace
+        for last, module in bound.items():
+            value = namespace.get(last, module)
+            hidden = value is not module and is_submodule(module, record.name, last)
+            if hidden and not self._leads_to(record, f"{record.name}.{last}"):
+                namespace[last] = module
+
+    def _leads_to(self, record: ModuleRecord, name: str) -> bool:
+        found, open_ends = {record.name}, [record]
+        while open_ends:
+            needs = open_ends.pop().needs.copy()
+            if name in needs or any(need.startswith(name + ".") for need in needs):
+                return True
+            open_ends += [self.records[need] for need in needs - found if need in self.records]
+            found |= needs
+        return False
 
     def drop_added(self, name: str) -> None:
         """Put back what ``sys.modules`` held before this generation put a façade there."""

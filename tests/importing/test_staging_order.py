@@ -13,12 +13,12 @@ def test_an_affected_package_above_a_shared_module_is_executed_before_it_is_reac
         dev__oven="V = 1",
     )
     lab.enable()
-    oven = lab.module("dev.oven").get = object()
+    oven = lab.module("dev.oven")
     lab.write(init=f"import {lab.name}.dev.oven\nV = {lab.name}.dev.oven.V + 1")
     report = lab.refresh()
     assert report.ok, report.error
     assert report.reloaded == (f"{lab.name}.dev", lab.name)
-    assert lab.module("dev").late() == 2 and lab.module("dev.oven").get is oven
+    assert lab.module("dev").late() == 2 and lab.module("dev.oven") is oven
 
 
 def test_modules_run_in_the_order_of_their_first_import(lab: LabOnDisk) -> None:
@@ -31,3 +31,15 @@ def test_modules_run_in_the_order_of_their_first_import(lab: LabOnDisk) -> None:
     assert lab.refresh().ok
     lab.write(robot="V = 3", arm="V = 3")
     assert lab.refresh().reloaded == (f"{lab.name}.robot", f"{lab.name}.arm")
+
+
+def test_a_submodule_imported_after_its_package_takes_its_name_again(lab: LabOnDisk) -> None:
+    """A value that the package sets is hidden by a submodule that others import later, also where that is shared."""
+    lab.write(init="oven = 1\nfrom .mill import mill", oven="V = 1", mill="def mill(): return 1")
+    lab.enable()
+    oven = lab.module("oven")
+    assert lab.module().oven is oven
+    lab.write(init="oven = 2\nfrom .mill import mill")
+    assert lab.refresh().reloaded == (lab.name,)
+    assert lab.module("oven") is oven is lab.module().oven
+    assert lab.module().mill() == 1
