@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 import traceback
 from pathlib import Path
+from typing import Any
+
+# Past a __setattr__ that an exception of lab code may have.
+_members: Any = vars(BaseException)
+_cause, _context, _suppress_context = (_members[f"__{name}__"] for name in ("cause", "context", "suppress_context"))
 
 
 def lab_frames(error: BaseException, *roots: Path) -> str:
@@ -15,12 +20,34 @@ def lab_frames(error: BaseException, *roots: Path) -> str:
         roots: folders of lab packages.
     """
     prefixes = tuple(str(root) + os.sep if root.is_dir() else str(root) for root in roots)
-    summary = traceback.TracebackException.from_exception(error)
+    summary = _summary_of(error)
     summary.stack = traceback.StackSummary.from_list(
         [frame for frame in summary.stack if frame.filename.startswith(prefixes)]
     )
-    summary.__cause__ = summary.__context__ = None
     return "".join(summary.format()).rstrip()
+
+
+def _summary_of(error: BaseException) -> traceback.TracebackException:
+    """What Python would print of an exception alone.
+
+    From 3.12 on Python imports the module that an ImportError names, to suggest another name: for the error itself and
+    for those it came from. That would execute lab modules that nobody asked for.
+    """
+    kept = error.__cause__, error.__context__, error.__suppress_context__
+    _cause.__set__(error, None)
+    _context.__set__(error, None)
+    try:
+        if not isinstance(error, ImportError):
+            return traceback.TracebackException.from_exception(error)
+        told = ImportError(text_of(error))
+        notes = getattr(error, "__notes__", None)
+        if notes:
+            vars(told)["__notes__"] = notes
+        return traceback.TracebackException(type(error), told, error.__traceback__)
+    finally:
+        _cause.__set__(error, kept[0])
+        _context.__set__(error, kept[1])
+        _suppress_context.__set__(error, kept[2])
 
 
 def place_of(error: BaseException, *roots: Path) -> str | None:

@@ -220,3 +220,23 @@ def test_byte_code_that_goes_is_no_edit_of_a_package_that_lists_its_folder(lab: 
     assert lab.refresh().ok
     shutil.rmtree(cache)
     assert lab.refresh().changed == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from .mill import missing",
+        "try:\n    from .mill import missing\nexcept ImportError as error:\n    raise RuntimeError from error",
+        "try:\n    from .mill import missing\nexcept ImportError:\n    raise RuntimeError",
+    ],
+)
+def test_telling_of_a_failed_import_imports_nothing(lab: LabOnDisk, text: str) -> None:
+    """Python 3.12 imports the module that an ImportError names, to suggest another name; a refusal does not."""
+    lab.write(oven="V = 1", mill="V = 1")
+    lab.enable()
+    lab.module("oven")
+    before = lab.state()
+    lab.write(oven=text)
+    report = lab.refresh()
+    assert not report.ok and "oven.py" in report.error
+    assert lab.state() == before and f"{lab.name}.mill" not in sys.modules
