@@ -193,10 +193,13 @@ def _lookup_in(
             if name in children:
                 return children[name]
         else:
-            if not isinstance(value, ModuleType) or not is_submodule(value, package, name):
+            if not isinstance(value, ModuleType):
                 return value
-            if name in children:
-                return children[name]
+            child = children.get(name)
+            if child is value or not is_submodule(value, package, name):
+                return value
+            if child is not None:
+                return child
         if name in unfinished:
             # Plain Python gives a half-made submodule to `from . import c` and `import a.c as m`, not to `a.c`.
             frame = sys._getframe(1)

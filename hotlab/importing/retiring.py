@@ -9,7 +9,6 @@ instance of another class, without a word.
 from __future__ import annotations
 
 import linecache
-import pickle
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -127,7 +126,9 @@ def _guarded_reduce(record: ModuleRecord, cls: type, own: Any) -> Callable[[Any,
         if frame.f_globals.get("__name__") != "copy":
             asked = generation_asked_for(record.lab)
             if asked.records.get(record.name) is not record:
-                raise pickle.PicklingError(
+                from pickle import PicklingError  # loaded by who got here, and not needed by a lab that never does
+
+                raise PicklingError(
                     f"an instance of {cls.__module__}.{cls.__qualname__} of generation {record.home.number} can't be "
                     f"pickled by code of generation {asked.number} of {record.lab.name}, where that name is another "
                     "class: hand over plain data, or pickle it in the code that made it"
