@@ -254,7 +254,7 @@ class Generation:
                     unfinished_in(self.packages[parent]).pop(last, None)
                 # A namespace that is the current generation's too is not for a staged or an old one to write into.
                 if (self.lab.current is self or above.pinned is self) and is_submodule(module, parent, last):
-                    above.namespace[last] = module
+                    above.bind(last, module)
             record.state = "ready"
             self.ready[name] = module
             self.executed.append(name)
@@ -284,7 +284,7 @@ class Generation:
             value = namespace.get(last, module)
             hidden = value is not module and is_submodule(module, record.name, last)
             if hidden and not self._leads_to(record, f"{record.name}.{last}"):
-                namespace[last] = module
+                record.bind(last, module)
 
     def _leads_to(self, record: ModuleRecord, name: str) -> bool:
         found, open_ends = {record.name}, [record]

@@ -70,7 +70,8 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     extensions = {name for name in edited if (new.get(name) or old[name]).kind == "extension" and name in base.ready}
     changed = edited | stale
     added = {name for name in edited if name not in old}
-    affected = affected_by(base, (changed - extensions) | _reaching_added(base, added))
+    targets = (changed - extensions) | _reaching_added(base, added) | _uncovered(base, edited - new.keys())
+    affected = affected_by(base, targets)
     records = base.records
     places = sorted(affected, key=lambda name: records[name].place)
     notes = [f"{name} is an extension module: restart the lab to take it in" for name in sorted(extensions)]
@@ -223,6 +224,17 @@ def _reaching_added(base: Generation, added: set[str]) -> set[str]:
             record = base.records.get(holder)
             if record is not None and (package in record.held or record.name == package) and _mentions(record, name):
                 found.add(holder)
+    return found
+
+
+def _uncovered(base: Generation, gone: set[str]) -> set[str]:
+    """Packages in which a value comes back that a submodule has hidden."""
+    found = set()
+    for child in gone:
+        package, _, last = child.rpartition(".")
+        record = base.records.get(package)
+        if record is not None and last in record.hidden:
+            found.add(package)
     return found
 
 

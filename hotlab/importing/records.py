@@ -52,6 +52,7 @@ class ModuleRecord:
             very record once another has taken its place, a staged one, an old one that executed it late.
         needs: names of the lab modules that its code has imported, whether they exist or not.
         lazy: those that it may import later, read off its code; filled in by ``dependencies.note_lazy``.
+        hidden: names of submodules whose binding has taken the place of another value of the package's.
         held: packages that it has as objects, through which it may reach their submodules.
         owner: the thread that executes it, or did.
         lock: held by the owner while it is executed and others wait for it.
@@ -71,6 +72,7 @@ class ModuleRecord:
     lock: ModuleLock | None = None
     needs: set[str] = attrs.field(factory=set)
     lazy: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
     held: set[str] = attrs.field(factory=set)
     reads: dict[str, str | None] | None = None
     listings: dict[str, str | None] | None = None
@@ -93,6 +95,12 @@ class ModuleRecord:
         if self.lock is None:
             self.lock = lock_held_by(self.owner, f"hotlab:{self.name}")
         return self.lock
+
+    def bind(self, last: str, module: Any) -> None:
+        """Bind a submodule in the namespace of a package, as plain Python does."""
+        if last in self.namespace and not is_submodule(self.namespace[last], self.name, last):
+            self.hidden |= {last}
+        self.namespace[last] = module
 
     def needs_it(self, name: str) -> bool:
         """Whether it needs a module, eagerly or lazily."""

@@ -43,3 +43,14 @@ def test_a_submodule_imported_after_its_package_takes_its_name_again(lab: LabOnD
     assert lab.refresh().reloaded == (lab.name,)
     assert lab.module("oven") is oven is lab.module().oven
     assert lab.module().mill() == 1
+
+
+def test_a_value_comes_back_when_the_submodule_that_hid_it_goes(lab: LabOnDisk) -> None:
+    """Importing a submodule hides the package's own value of that name; without the file, the value is there again."""
+    lab.write(init="oven = 1\nRUNS = []", oven="V = 1")
+    lab.enable()
+    lab.module("oven")
+    assert lab.module().oven is lab.module("oven")
+    (lab.folder / lab.name / "oven.py").unlink()
+    assert lab.refresh().ok
+    assert lab.module().oven == 1
