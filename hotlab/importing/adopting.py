@@ -65,8 +65,9 @@ def _note_needs(record: ModuleRecord, generation: Generation) -> None:
     except (SyntaxError, ValueError):
         return  # the file was edited since: its next plan says so
     for name, value in list(record.namespace.items()):
-        module = getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", None)
-        if module == f"{record.name}.{name}" and isinstance(value, ModuleType):
+        is_module = issubclass(type(value), ModuleType)
+        module = getattr(value, "__name__" if is_module else "__module__", None)
+        if module == f"{record.name}.{name}" and is_module:
             continue  # bound by the import of the submodule; if the package asks for it, its code says so
         if isinstance(module, str) and module in generation.snapshot.sources and module != record.name:
             record.note_need(module)
@@ -93,7 +94,7 @@ def settle(generation: Generation) -> None:
             continue
         namespace = record.namespace
         for key, value in list(namespace.items()):
-            if isinstance(value, Facade):
+            if type(value) is Facade:
                 loader = loader_of(value)
                 target = generation.records.get(loader.name)
                 if loader.lab is generation.lab and target is not None:
@@ -110,7 +111,7 @@ def leave_plain(generation: Generation) -> None:
         namespace = record.namespace
         namespace["__builtins__"] = builtins
         for key, value in list(namespace.items()):
-            if isinstance(value, GenerationPackage):
+            if type(value) is GenerationPackage:
                 namespace[key] = generation.records[value.__name__].body
         package = generation.packages.get(name)
         if package is not None:

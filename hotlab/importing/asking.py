@@ -1,9 +1,8 @@
 """Whose generation is asked for: found on the calling stack, so that libraries that look a lab module up by name
 (typing, dataclasses, pickle, pkgutil) on behalf of old code find that code's own generation.
 
-A frame of lab code says a range of generations: from the one that executed its module to the newest that shares it.
-The nearest frame that leaves just one decides; a module shared by several leaves it to the frames above; where none
-decides, it is the current generation.
+A frame of lab code allows the generations that share its module. The nearest frame that leaves just one decides; a
+module shared by several leaves it to the frames above; where none decides, it is the newest that all of them allow.
 """
 
 from __future__ import annotations
@@ -30,24 +29,23 @@ def generation_asked_for(lab: Lab) -> Generation:
         if making is not None:
             return making
     frame: FrameType | None = sys._getframe(1)
-    builtins = lab.builtins
-    newest, oldest = current, 0
+    found = current
+    seen: list[ModuleRecord] = []
     while frame is not None:
         namespace = frame.f_globals
         # Cheaper than looking for a record in each frame: all modules of a lab have this one dict.
-        if namespace.get("__builtins__") is builtins:
-            record = record_of_namespace(namespace)
-            if record is not None:
-                home = record.pinned or current
-                if home.staged or home.number < oldest or record.born > newest.number:
-                    return home if home.staged else newest
-                if home.number < newest.number:
-                    newest = home
-                oldest = max(oldest, record.born)
-                if oldest == newest.number:
-                    return newest
+        record = record_of_namespace(namespace) if namespace.get("__builtins__") is lab.builtins else None
+        if record is not None:
+            if found.records.get(record.name) is not record:
+                home = record.pinned
+                if home is None or any(home.records.get(one.name) is not one for one in seen):
+                    return found  # nearer code is of no generation that this code is of
+                found = home
+            if record.born == found.number:
+                return found
+            seen.append(record)
         frame = frame.f_back
-    return newest
+    return found
 
 
 def calling_record(lab: Lab) -> ModuleRecord | None:

@@ -19,6 +19,7 @@ from hotlab.importing import executing
 from hotlab.importing.asking import generation_asked_for
 from hotlab.importing.loaders import LabLoader, make_spec
 from hotlab.importing.records import GenerationPackage, ModuleRecord, own_namespace
+from hotlab.importing.views import NamespaceView
 
 if TYPE_CHECKING:
     from hotlab.importing.labs import Lab
@@ -40,7 +41,10 @@ class Facade(ModuleType):
             # dataclasses ask for the namespace of the module that is being executed twenty times a class.
             record = making[-1][1]
             loader = own_namespace(self)["__loader__"]
-            if record.name == loader.name and record.lab is loader.lab and not record.has_view:
+            if record.lab is loader.lab and record.name != loader.name:
+                if name == "__dict__" or not name.startswith("__"):
+                    record.note_need(loader.name)  # looked up by name, by itself or a library
+            elif record.lab is loader.lab and not record.has_view:
                 return record.namespace if name == "__dict__" else outside(getattr(record.body, name))
         found, module = _target(self, load=not name.startswith("__"))
         if found is None:
@@ -84,8 +88,8 @@ class Facade(ModuleType):
         return f"<module {loader.name!r} of lab {loader.lab.name!r}>"
 
 
-class _PackageView(dict[str, Any]):
-    """The namespace of a package as the outside sees it, submodules as façades; writes go to the package."""
+class _PackageView(NamespaceView):
+    """The namespace of a package as the outside sees it, submodules as façades."""
 
     def __init__(self, package: GenerationPackage, values: dict[str, Any]) -> None:
         super().__init__({name: outside(value) for name, value in values.items()})
@@ -95,18 +99,16 @@ class _PackageView(dict[str, Any]):
     def of(cls, package: GenerationPackage) -> dict[str, Any]:
         """The package's own namespace where it binds no module of a lab, else a view."""
         values = package.__dict__
-        plain = not any(
-            isinstance(value, ModuleType) and outside(value) is not value for value in values.copy().values()
-        )
+        plain = not any(outside(value) is not value for value in values.copy().values())
         return values if plain else cls(package, values)
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def store(self, name: str, value: Any) -> None:
+        """See :class:`NamespaceView`."""
         setattr(self._package, name, value)
-        super().__setitem__(name, value)
 
-    def __delitem__(self, name: str) -> None:
+    def drop(self, name: str) -> None:
+        """See :class:`NamespaceView`."""
         delattr(self._package, name)
-        super().__delitem__(name)
 
 
 def make_facade(lab: Lab, source: Source, last: object = None) -> Facade:
@@ -160,7 +162,8 @@ def _target(facade: Facade, *, load: bool = False) -> tuple[ModuleRecord | None,
 
 def outside(value: Any) -> Any:
     """A value as the outside may see it: a real lab module becomes its façade."""
-    if isinstance(value, ModuleType) and not isinstance(value, Facade):
+    # By type: isinstance would ask the value for its class, which may be code of the lab's.
+    if issubclass(type(value), ModuleType) and type(value) is not Facade:
         record = getattr(own_namespace(value).get("__loader__"), "record", None)
         if isinstance(record, ModuleRecord) and record.facade is not None:
             return record.facade

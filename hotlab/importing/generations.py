@@ -8,7 +8,9 @@ entries, never user code.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import warnings
 from _thread import get_ident
 from collections.abc import Collection, Mapping
 from types import MappingProxyType, ModuleType
@@ -53,6 +55,8 @@ class Generation:
         # Of a staged one: what differs from its predecessor, and what of that it does not share.
         self.changed: tuple[str, ...] = ()
         self.left_out: set[str] = set()
+        # Of a staged one: submodules to be bound, when it is committed, on objects that it shares.
+        self.to_bind: list[tuple[Any, str, Any]] = []
         self.added_facades: dict[str, tuple[Facade, Any]] = {}
         self._digest: str | None = None
 
@@ -66,10 +70,18 @@ class Generation:
 
     @property
     def digest(self) -> str:
-        """The digest of the sources: two generations have the same one if and only if their contents are equal."""
-        if self._digest is None:
-            self._digest = self.snapshot.digest()
-        return self._digest
+        """The digest of the sources, and of the data files that its modules had read when it was first asked for."""
+        if self._digest is not None:
+            return self._digest
+        data = {
+            os.path.relpath(path, self.lab.root).replace(os.sep, "/"): digest
+            for record in self.records.copy().values()
+            for path, digest in (record.reads or {}).copy().items()
+        }
+        digest = self.snapshot.digest(data)
+        if self.ready:  # before its first module there is more to come
+            self._digest = digest
+        return digest
 
     @property
     def modules(self) -> Mapping[str, ModuleType]:
@@ -178,16 +190,16 @@ class Generation:
                     exec(code, record.namespace)
                 finally:
                     executing.leave()
+                self._take_replacement(record, facade)
+            self._bind_hidden(record, bound)
+            self._bind_on_replacement(record)
         except BaseException:
             if facade is not None:
-                if not isinstance(sys.modules.get(name), Facade):
+                if type(sys.modules.get(name)) is not Facade:
                     sys.modules[name] = facade
                 self.drop_added(name)
             self._forget(record)
             raise
-        if facade is not None:
-            self._take_replacement(record, facade)
-        self._bind_hidden(record, bound)
         self._is_ready(record)
 
     def _forget(self, record: ModuleRecord) -> None:
@@ -238,15 +250,30 @@ class Generation:
         if self.lab.current is not self and not self.staged:
             self.drop_added(name)  # an old generation's own module, gone from the current one
 
+    def _module_of(self, record: ModuleRecord) -> Any:
+        if record.replacement is not None:
+            return record.replacement
+        return self.packages[record.name] if record.has_view else record.body
+
+    def _bind_on_replacement(self, record: ModuleRecord) -> None:
+        """Bind a submodule on what its package has put in its own place.
+
+        That object is shared with the current generation: a staged one does it when it is committed, an old one never.
+        """
+        parent, _, last = record.name.rpartition(".")
+        above = self.records.get(parent)
+        if above is None or above.replacement is None:
+            return
+        if self.lab.current is self or above.pinned is self:
+            bind_on(above.replacement, last, self._module_of(record))
+        elif self.staged:
+            self.to_bind.append((above.replacement, last, self._module_of(record)))
+
     def _is_ready(self, record: ModuleRecord) -> None:
         name = record.name
-        module = self.packages[name] if record.has_view else record.body
-        if record.replacement is not None:
-            module = record.replacement
+        module = self._module_of(record)
         parent, _, last = name.rpartition(".")
         above = self.records.get(parent)
-        if above is not None and above.replacement is not None:
-            setattr(above.replacement, last, module)
         with self.lab.mutex:
             if above is not None:
                 if parent in self.packages:
@@ -305,6 +332,14 @@ class Generation:
             del sys.modules[name]
         else:
             sys.modules[name] = original
+
+
+def bind_on(package: Any, last: str, module: Any) -> None:
+    """Set a submodule on an object in its package's place; one that takes no attributes is warned of, as in Python."""
+    try:
+        setattr(package, last, module)
+    except AttributeError:
+        warnings.warn(f"Cannot set an attribute on {package!r} for child module {last!r}", ImportWarning, stacklevel=2)
 
 
 def new_record(generation: Generation, source: Source) -> ModuleRecord:

@@ -15,7 +15,7 @@ from hotlab.importing.asking import generation_asked_for
 from hotlab.importing.binding import bound_import
 from hotlab.importing.errors import HotlabError, ReloadInProgress
 from hotlab.importing.facades import Facade, loader_of, make_facade
-from hotlab.importing.generations import Generation
+from hotlab.importing.generations import Generation, bind_on
 from hotlab.importing.planning import Plan
 from hotlab.importing.records import ModuleRecord
 from hotlab.importing.retiring import Swap
@@ -200,6 +200,9 @@ class Lab:
     def _follow_up(self, swapped: Swap) -> None:
         """What need not be done at the very moment that the current generation changes."""
         retiring.swap(swapped)
+        to_bind, swapped.now.to_bind = swapped.now.to_bind, []
+        for package, last, module in to_bind:
+            bind_on(package, last, module)
         for follower in list(self.followers):
             follower(swapped.now)
 

@@ -2,7 +2,8 @@
 
 CPython looks builtins up in a plain dict, and only a plain dict is fast, so a lab has one of its own. While a lab is
 enabled, the ``builtins`` module is of a class that passes on each assignment (``mock.patch("builtins.open")``) and
-each write through its ``__dict__`` (``gettext.install``) to the labs' dicts. Reading builtins, by anyone, is as before.
+each write through its ``__dict__`` (``gettext.install``) to the labs' dicts. Looking a builtin up is
+as before; ``vars(builtins)`` is a copy that writes through.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+
+from hotlab.importing.views import NamespaceView
 
 _lock = threading.Lock()
 _copies: list[dict[str, Any]] = []
@@ -36,40 +39,18 @@ class LiveBuiltins(ModuleType):
         _pass_on(name)
 
 
-class _Written(dict[str, Any]):
-    """What ``vars(builtins)`` gives: a copy whose writes go to the real thing as well."""
+class _Written(NamespaceView):
+    """What ``vars(builtins)`` gives."""
 
-    def __setitem__(self, name: str, value: object) -> None:
-        super().__setitem__(name, value)
+    def store(self, name: str, value: Any) -> None:
+        """See :class:`NamespaceView`."""
         real_builtins[name] = value
         _pass_on(name)
 
-    def __delitem__(self, name: str) -> None:
-        super().__delitem__(name)
+    def drop(self, name: str) -> None:
+        """See :class:`NamespaceView`."""
         real_builtins.pop(name, None)
         _pass_on(name)
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """As of a dict."""
-        for name, value in dict(*args, **kwargs).items():
-            self[name] = value
-
-    def __ior__(self, other: Any) -> _Written:  # type: ignore[override,misc]
-        self.update(other)
-        return self
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        """As of a dict."""
-        if name not in self:
-            self[name] = default
-        return self[name]
-
-    def pop(self, name: str, *default: Any) -> Any:
-        """As of a dict."""
-        value = super().pop(name, *default)
-        real_builtins.pop(name, None)
-        _pass_on(name)
-        return value
 
 
 def _pass_on(name: str) -> None:

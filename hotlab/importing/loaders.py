@@ -94,7 +94,8 @@ class LabFinder:
         source = generation_asked_for(lab).snapshot.get(fullname)
         if source is not None:
             return None if source.kind == "extension" else make_spec(LabLoader(lab, fullname, source.path), source)
-        if importlib.machinery.PathFinder.find_spec(fullname, path) is not None:
+        appeared = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if appeared is not None and str(appeared.origin or "").startswith(lab.root_prefixes):
             raise ModuleNotFoundError(
                 f"No module named {fullname!r} in generation {lab.current.number} of {lab.name}: "
                 "its file appeared after it; hotlab.refresh() takes it in",

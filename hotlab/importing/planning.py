@@ -6,7 +6,6 @@ is an index that grows as imports run, and is checked where it is followed.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from importlib.machinery import ModuleSpec
@@ -26,7 +25,7 @@ from hotlab.importing.tracebacks import describe_fault
 
 # Types of most values in modules: no exceptions.
 _COMMON = frozenset(
-    {type, str, int, float, dict, list, tuple, type(None), FunctionType, ModuleType, ModuleSpec, LabLoader}
+    map(id, (type, str, int, float, dict, list, tuple, type(None), FunctionType, ModuleType, ModuleSpec, LabLoader))
 )
 
 
@@ -61,7 +60,7 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
         return None
     snapshot = _look(base, tree)
     read_code(base)
-    stale, data = _stale_data(base)
+    stale = _stale_data(base)
     edited = different(base.snapshot, snapshot)
     if not edited and not stale:
         base.lab.looked_at = base
@@ -78,10 +77,6 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     program = getattr(getattr(sys.modules.get("__main__"), "__spec__", None), "name", None)
     if program in edited:
         notes.append(f"{program} runs as this process's program (__main__): start it anew to take the edit in")
-    if data:
-        snapshot = snapshot.with_data({**base.snapshot.data, **_relative(data, base)})
-    elif base.snapshot.data:
-        snapshot = snapshot.with_data(base.snapshot.data)
     return Plan(base, snapshot, tuple(sorted(changed)), tuple(places), tuple(notes))
 
 
@@ -119,15 +114,16 @@ def read_code(generation: Generation) -> None:
         releasing.clear_finished(lab.kept_frames)
     while lab.unread:
         record = lab.unread.popleft()
-        # By type and in a set: a module has many values of few types.
-        types = {type(value) for value in list(record.namespace.values())}
-        if any(issubclass(each, BaseException) for each in types.difference(_COMMON)):
+        # By type and once for each: a module has many values of few types. By identity: a metaclass may define
+        # equality as it likes.
+        types = {id(type(value)): type(value) for value in list(record.namespace.values())}
+        if any(issubclass(types[key], BaseException) for key in types.keys() - _COMMON):
             for value in list(record.namespace.values()):
                 if issubclass(type(value), BaseException):
                     lab.kept_frames.extend(releasing.engine_frames_behind(value))
         if record.source.kind != "extension":
             try:
-                note_lazy(record, record.home.snapshot, holds_packages=GenerationPackage in types)
+                note_lazy(record, record.home.snapshot, holds_packages=id(GenerationPackage) in types)
             except (SyntaxError, ValueError):
                 continue  # of an adopted module, edited since: its next plan says so
         if record.reads or record.listings:
@@ -165,8 +161,8 @@ def _follow_unexecuted(generation: Generation, names: Iterable[str], *, again: b
             open_ends.append(need)
 
 
-def _stale_data(base: Generation) -> tuple[set[str], dict[str, str | None]]:
-    """The modules that read data files or list folders which differ now, and the digests of all such data."""
+def _stale_data(base: Generation) -> set[str]:
+    """The modules that read data files or list folders which differ now."""
     stale: set[str] = set()
     files: dict[str, str | None] = {}
     folders: dict[str, str | None] = {}
@@ -184,12 +180,7 @@ def _stale_data(base: Generation) -> tuple[set[str], dict[str, str | None]]:
                 folders[path] = executing.listing_digest(path)
             if folders[path] != digest:
                 stale.add(name)
-    return stale, files
-
-
-def _relative(data: dict[str, str | None], base: Generation) -> dict[str, str | None]:
-    """Data files by their path in the package: a digest must not depend on where the lab lies."""
-    return {os.path.relpath(path, base.lab.root).replace(os.sep, "/"): digest for path, digest in data.items()}
+    return stale
 
 
 def dependants_of(base: Generation, name: str) -> list[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from hotlab.importing.locks import ModuleLock, lock_held_by
+from hotlab.importing.views import NamespaceView
 
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
@@ -54,6 +55,7 @@ class ModuleRecord:
         lazy: those that it may import later, read off its code; filled in by ``dependencies.note_lazy``.
         hidden: names of submodules whose binding has taken the place of another value of the package's.
         held: packages that it has as objects, through which it may reach their submodules.
+        attachments: what the companions of libraries keep with it.
         owner: the thread that executes it, or did.
         lock: held by the owner while it is executed and others wait for it.
     """
@@ -80,6 +82,7 @@ class ModuleRecord:
     facade: ModuleType | None = None
     replacement: Any = None
     importlib_shim: ModuleType | None = None
+    attachments: list[Any] | None = None
     adopted: bool = False
     guarded: bool = False
     place: int = attrs.field(factory=lambda: next(_counter))
@@ -145,7 +148,7 @@ class GenerationPackage(ModuleType):
         ):
             return namespace
         values = {key: value for key, value in namespace.copy().items() if key not in bound}
-        return {**children, **values}
+        return _GenerationView(self, {**children, **values})
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
@@ -171,7 +174,24 @@ class GenerationPackage(ModuleType):
         return list(own()) if own is not None else sorted(self.__dict__)
 
 
-_SHOWN = ("__spec__", "__loader__", "__package__", "__path__", "__file__")
+class _GenerationView(NamespaceView):
+    """The namespace of a package with the submodules of a generation that is not the current one."""
+
+    def __init__(self, package: GenerationPackage, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self._package = package
+
+    def store(self, name: str, value: Any) -> None:
+        """See :class:`NamespaceView`."""
+        setattr(self._package, name, value)
+
+    def drop(self, name: str) -> None:
+        """See :class:`NamespaceView`."""
+        delattr(self._package, name)
+
+
+# Not the path: code of the package may set it.
+_SHOWN = ("__spec__", "__loader__", "__package__", "__file__")
 
 
 def children_of(package: ModuleType) -> dict[str, Any]:
@@ -188,7 +208,8 @@ def unfinished_in(package: ModuleType) -> dict[str, Any]:
 
 def is_submodule(value: Any, package: str, name: str) -> bool:
     """Whether a value is the submodule of that name, of whichever generation."""
-    return isinstance(value, ModuleType) and own_namespace(value).get("__name__") == f"{package}.{name}"
+    # By type: isinstance would ask the value for its class, which may be code of the lab's.
+    return issubclass(type(value), ModuleType) and own_namespace(value).get("__name__") == f"{package}.{name}"
 
 
 def _lookup_in(
@@ -201,7 +222,7 @@ def _lookup_in(
             if name in children:
                 return children[name]
         else:
-            if not isinstance(value, ModuleType):
+            if not issubclass(type(value), ModuleType):
                 return value
             child = children.get(name)
             if child is value or not is_submodule(value, package, name):

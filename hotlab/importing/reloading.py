@@ -155,6 +155,8 @@ def revert(now: Generation, before: Generation) -> Swap:
         if new is not None:
             new.pinned = None
             now.lab.unread.append(new)
+            for need in new.needs | new.lazy:  # forgotten, perhaps, with a module that was gone meanwhile
+                now.lab.note_dependant(need, new.name)
     publish(now, replaced)
     return Swap(before, now, replaced, different(before.snapshot, now.snapshot))
 
@@ -228,7 +230,7 @@ def _swap_packages(record: ModuleRecord, now: Generation) -> None:
         return
     namespace = record.namespace
     for name, value in list(namespace.items()):
-        if isinstance(value, GenerationPackage):
+        if type(value) is GenerationPackage:
             package = now.packages.get(value.__name__)
             if package is not None and package is not value:
                 namespace[name] = package

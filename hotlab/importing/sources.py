@@ -161,11 +161,10 @@ class Source:
 
 @attrs.frozen(eq=False)
 class Snapshot:
-    """The sources of a lab package at one moment, by module name, with the data files that modules depend on."""
+    """The sources of a lab package at one moment, by module name."""
 
     sources: Mapping[str, Source]
     layout: Layout = attrs.field(repr=False)
-    data: Mapping[str, str | None] = attrs.field(factory=dict)
     # Digests of packages, each of the modules right in it: an edit makes those of the edited packages anew.
     _parts: dict[str, bytes] = attrs.field(factory=dict, repr=False)
     _since: Callable[[], Mapping[str, Source] | None] | None = attrs.field(default=None, repr=False)
@@ -185,7 +184,7 @@ class Snapshot:
             alive = mine()
             return alive.sources if alive is not None else None
 
-        return Snapshot({**self.sources, **changed}, self.layout, {}, parts, since, frozenset(changed))
+        return Snapshot({**self.sources, **changed}, self.layout, parts, since, frozenset(changed))
 
     def may_differ_from(self, other: Snapshot) -> Iterable[str]:
         """Names of modules of this snapshot, among which are all whose sources the other has not."""
@@ -193,8 +192,8 @@ class Snapshot:
             return self._edited
         return self.sources
 
-    def digest(self) -> str:
-        """The digest that names the generation made of this snapshot: equal if and only if the contents are."""
+    def digest(self, data: Mapping[str, str | None] | None = None) -> str:
+        """The digest of these sources, with the digests of data files by path: equal if and only if contents are."""
         sources, parts = self.sources, self._parts
         packages = self.layout.packages()
         for package in packages:
@@ -203,12 +202,8 @@ class Snapshot:
                 lines = [sources[below + last].line for last in sorted(self.layout.children(package))]
                 parts[package] = digest_of(b"".join(lines)).encode()
         lines = [package.encode() + b"\0" + parts[package] + b"\n" for package in packages]
-        lines += [f"{path}\0{self.data[path]}\n".encode() for path in sorted(self.data)]
+        lines += [f"{path}\0{digest}\n".encode() for path, digest in sorted((data or {}).items())]
         return digest_of(b"".join(lines))
-
-    def with_data(self, data: Mapping[str, str | None]) -> Snapshot:
-        """The same sources with these digests of data files."""
-        return attrs.evolve(self, data=dict(data))
 
 
 class SourceTree(Protocol):

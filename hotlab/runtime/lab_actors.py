@@ -14,7 +14,7 @@ import inspect
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dramatiq
 
@@ -28,8 +28,8 @@ else:
 _lock = threading.Lock()
 _followed: list[Lab] = []
 _plain_init = dramatiq.Actor.__init__
-# What each execution of a module declared, and where. Goes away with the record.
-_declared: weakref.WeakKeyDictionary[ModuleRecord, list[tuple[LabActors, str, Any]]] = weakref.WeakKeyDictionary()
+_tables: list[weakref.ref[LabActors]] = []
+_RECORD = "_hotlab_record"
 
 
 def follow(lab: Lab) -> Callable[[], None]:
@@ -54,6 +54,7 @@ def _init(self: Any, fn: Any, *, broker: Any, **options: Any) -> None:
     # Before dramatiq looks whether the name is taken.
     if executing_now() and type(broker.actors) is dict:
         broker.actors = LabActors(broker.actors)
+        _tables.append(weakref.ref(broker.actors, _tables.remove))
     _plain_init(self, fn, broker=broker, **options)
 
 
@@ -69,9 +70,7 @@ class LabActors(Table):
         if generation is generation.lab.current:
             return self
         seen = {name: actor for name, actor in dict.items(self) if _belongs(actor, generation)}
-        for record, declared in list(_declared.items()):
-            if generation.records.get(record.name) is record:
-                seen.update((name, actor) for table, name, actor in declared if table is self)
+        seen.update((name, actor) for table, name, actor in _declared_by(generation) if table is self)
         return seen
 
     def __contains__(self, name: object) -> bool:
@@ -107,7 +106,9 @@ class LabActors(Table):
         executing = executing_now()
         if executing:
             generation, record = executing[-1]
-            _declared.setdefault(record, []).append((self, name, actor))
+            # On the record and on the actor, which hold each other: what holds neither lets both go.
+            record.attachments = [*(record.attachments or ()), (self, name, actor)]
+            setattr(actor, _RECORD, record)
             if generation is not generation.lab.current:
                 return
         dict.__setitem__(self, name, actor)
@@ -115,9 +116,9 @@ class LabActors(Table):
 
 def _record_of(actor: Any) -> ModuleRecord | None:
     """The execution of a lab module that declared an actor."""
-    for record, declared in list(_declared.items()):
-        if any(one is actor for _table, _name, one in declared):
-            return record
+    record = getattr(actor, _RECORD, None)
+    if record is not None:
+        return cast("ModuleRecord", record)
     # Declared before it was followed: where its function stands is where it was declared.
     return record_of_namespace(getattr(inspect.unwrap(actor.fn), "__globals__", None))
 
@@ -127,17 +128,18 @@ def _belongs(actor: Any, generation: Generation) -> bool:
     return record is None or record.lab is not generation.lab or generation.records.get(record.name) is record
 
 
+def _declared_by(generation: Generation) -> Iterator[tuple[LabActors, str, Any]]:
+    for record in list(generation.records.values()):
+        yield from record.attachments or ()
+
+
 def _take_up(now: Generation) -> None:
     """Another generation is current: its actors take the places of those that are not its own."""
-    tables: list[LabActors] = []
-    for record, declared in list(_declared.items()):
-        if record.lab is now.lab:
-            for table, name, actor in declared:
-                if not any(table is one for one in tables):
-                    tables.append(table)
-                if now.records.get(record.name) is record and dict.get(table, name) is not actor:
-                    dict.__setitem__(table, name, actor)
-    for table in tables:
-        for name, actor in list(dict.items(table)):
-            if not _belongs(actor, now):
-                dict.pop(table, name, None)
+    for table, name, actor in _declared_by(now):
+        if dict.get(table, name) is not actor:
+            dict.__setitem__(table, name, actor)
+    for reference in list(_tables):
+        known = reference()
+        for name, actor in list(dict.items(known)) if known is not None else ():
+            if known is not None and not _belongs(actor, now):
+                dict.pop(known, name, None)
