@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sys
 from _thread import get_ident
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hotlab.importing.dependencies import note_all
 from hotlab.importing.facades import Facade, loader_of
 from hotlab.importing.loaders import LabLoader, make_spec
-from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of
+from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, own_namespace
 
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
@@ -65,12 +65,21 @@ def _note_needs(record: ModuleRecord, generation: Generation) -> None:
     except (SyntaxError, ValueError):
         return  # the file was edited since: its next plan says so
     for name, value in list(record.namespace.items()):
-        is_module = issubclass(type(value), ModuleType)
-        module = getattr(value, "__name__" if is_module else "__module__", None)
-        if module == f"{record.name}.{name}" and is_module:
+        module = _module_of(value)
+        if module == f"{record.name}.{name}" and issubclass(type(value), ModuleType):
             continue  # bound by the import of the submodule; if the package asks for it, its code says so
         if isinstance(module, str) and module in generation.snapshot.sources and module != record.name:
             record.note_need(module)
+
+
+def _module_of(value: Any) -> object:
+    """The module that a value is, or that made it. By its type: asking other values may run code of the lab's."""
+    kind = type(value)
+    if issubclass(kind, ModuleType):
+        return own_namespace(value).get("__name__")
+    if issubclass(kind, FunctionType):
+        return value.__module__
+    return type.__dict__["__dict__"].__get__(value if issubclass(kind, type) else kind).get("__module__")
 
 
 def _adopt_children(generation: Generation, record: ModuleRecord) -> None:

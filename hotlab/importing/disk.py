@@ -46,9 +46,10 @@ class _Folder:
 
     path: str
     real: str
-    mtime: int
+    times: tuple[int, int]
     inode: int
     trusted: bool
+    has_links: bool
     initial: str | None
     files: list[tuple[str, str, Kind]]
     folders: list[tuple[str, str]]
@@ -100,10 +101,16 @@ class DiskTree:
         if known is not None and now is not known and _same(now, known):
             now = known
         self._last = now
-        # A young file may change once more without an event of its own: nobody can vouch for it.
-        settled = epoch is not None and all(file.trusted for file in self._files.values())
-        self._epoch_seen = epoch if settled else None
+        self._epoch_seen = epoch if epoch is not None and self._settled() else None
         return now
+
+    def _settled(self) -> bool:
+        """Whether a watcher can vouch for what was seen.
+
+        Not for what is young, which may change once more without an event of its own, nor for what links lead to.
+        """
+        folders = all(folder.trusted and not folder.has_links for folder in self._folders.values())
+        return folders and all(file.trusted for file in self._files.values())
 
     def _folders_are_the_same(self) -> bool:
         if not self._folders or not _FOLDER_TIMES_COUNT:
@@ -113,7 +120,8 @@ class DiskTree:
                 stat = os.stat(folder.path)
             except OSError:
                 return False
-            if stat.st_mtime_ns != folder.mtime or stat.st_ino != folder.inode or not folder.trusted:
+            times = (stat.st_mtime_ns, stat.st_ctime_ns)
+            if times != folder.times or stat.st_ino != folder.inode or not folder.trusted:
                 return False
         return True
 
@@ -175,6 +183,8 @@ class DiskTree:
         before = self._files.get(path)
         if before is not None and (before.source.name != name or before.source.kind != kind):
             before = None
+        # Before the file's times are read: whatever holds this thread up afterwards makes it no more to be trusted.
+        now = time.time_ns()
         try:
             text, stat = _content(path, unless=before)
         except FileNotFoundError:
@@ -183,7 +193,7 @@ class DiskTree:
         if text is None and before is not None:
             return before.source
         assert text is not None
-        trusted = time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) > RACY_NS
+        trusted = now - max(stat.st_mtime_ns, stat.st_ctime_ns) > RACY_NS
         digest = digest_of(text)
         source = _source_like(known, name, path, kind, digest)
         if source is None:
@@ -233,7 +243,8 @@ class DiskTree:
             before is not None
             and before.trusted
             and _FOLDER_TIMES_COUNT
-            and (before.mtime, before.inode) == (stat.st_mtime_ns, stat.st_ino)
+            and before.times == (stat.st_mtime_ns, stat.st_ctime_ns)
+            and before.inode == stat.st_ino
         ):
             folder = before
         else:
@@ -284,28 +295,28 @@ def _list_folder(path: str, stat: os.stat_result) -> _Folder | None:
     try:
         with os.scandir(path) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None  # a folder that can't be read holds no modules, for Python neither
     for entry in listed:
         stem, _, _ = entry.name.partition(".")
-        if not stem.isidentifier() or stem == "__pycache__":
+        if not stem or stem == "__pycache__":
             continue
         if entry.is_symlink() and not os.path.exists(entry.path):
             trusted = False  # what it leads to can come without this folder's time moving
         if entry.name == stem:
-            if entry.is_dir():
+            if stem.isidentifier() and entry.is_dir():
                 folders.append((stem, entry.path))
         elif not entry.is_file():
             continue
         elif entry.name == "__init__.py":
             initial = entry.path
         elif entry.name == f"{stem}.py":
-            files[stem] = (stem, entry.path, "module")
+            files.setdefault(stem, (stem, entry.path, "module"))  # as in plain Python an extension module goes first
         elif entry.name in {stem + suffix for suffix in EXTENSION_SUFFIXES}:
             files[stem] = (stem, entry.path, "extension")
-    return _Folder(
-        path, os.path.realpath(path), stat.st_mtime_ns, stat.st_ino, trusted, initial, list(files.values()), folders
-    )
+    times = (stat.st_mtime_ns, stat.st_ctime_ns)
+    real, links = os.path.realpath(path), any(entry.is_symlink() for entry in listed)
+    return _Folder(path, real, times, stat.st_ino, trusted, links, initial, list(files.values()), folders)
 
 
 def _drop_empty_namespaces(found: dict[str, Source]) -> None:

@@ -28,6 +28,8 @@ class _Stack(threading.local):
 
 _stack = _Stack()
 _READS = frozenset({"open", "os.listdir", "os.scandir"})
+# Stands for the digest of a file that the module itself has written: state of its own, on which it does not depend.
+WRITTEN = "(written)"
 _CODE_SUFFIXES = (".py", ".pyc", ".pyi", ".so", ".pyd")
 
 
@@ -83,16 +85,31 @@ def _on_audit(event: str, args: tuple[object, ...]) -> None:
                 return  # pkgutil looks into each folder, and byte code comes and goes
             record.listings = record.listings or {}
             record.listings.setdefault(path, listing_digest(path))
-        elif is_data(path) and _for_reading(args):
+        elif path.endswith(".py"):
+            _note_source(generation, record, path)
+        elif is_data(path):
             record.reads = record.reads or {}
-            record.reads.setdefault(path, file_digest(path))
+            if not _for_reading(args):
+                record.reads[path] = WRITTEN
+            elif path not in record.reads:
+                record.reads[path] = file_digest(path)
     finally:
         _stack.digesting = False
 
 
+def _note_source(generation: Generation, record: ModuleRecord, path: str) -> None:
+    """A module reads the text of another while being executed."""
+    lab = generation.lab
+    relative = os.path.relpath(path, lab.root)[: -len(".py")].split(os.sep)
+    name = ".".join([lab.name, *(relative[:-1] if relative[-1] == "__init__" else relative)])
+    if name != record.name and name in generation.snapshot.sources:
+        record.note_need(name)
+
+
 def _for_reading(args: tuple[object, ...]) -> bool:
     mode = args[1] if len(args) > 1 else None
-    return not (isinstance(mode, str) and set(mode) & set("wax+"))
+    flags = args[2] if len(args) > 2 and isinstance(args[2], int) else 0
+    return not (isinstance(mode, str) and set(mode) & set("wax+")) and not flags & (os.O_WRONLY | os.O_RDWR)
 
 
 def is_data(path: str) -> bool:

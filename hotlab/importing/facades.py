@@ -66,6 +66,9 @@ class Facade(ModuleType):
             return
         if isinstance(value, Facade) and loader_of(value).name == f"{loader_of(self).name}.{name}":
             return  # importlib binding a submodule: the generation has bound it already
+        below = loader_of(self).lab.current.records.get(f"{loader_of(self).name}.{name}")
+        if below is not None and below.replacement is not None and below.replacement is value:
+            return  # likewise, of one that has put that in its own place
         record, module = _target(self)
         if record is None:
             own_namespace(self)[name] = value
@@ -92,7 +95,7 @@ class _PackageView(NamespaceView):
     """The namespace of a package as the outside sees it, submodules as façades."""
 
     def __init__(self, package: GenerationPackage, values: dict[str, Any]) -> None:
-        super().__init__({name: outside(value) for name, value in values.items()})
+        super().__init__({name: outside(value) for name, value in values.copy().items()})
         self._package = package
 
     @classmethod

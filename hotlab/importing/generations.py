@@ -50,13 +50,20 @@ class Generation:
         # What import statements in functions were answered: (place of the record, name, names taken) → module.
         self.answers: dict[tuple[int, str, tuple[str, ...]], Any] = {}
         self.staged = False
-        # While a successor is being staged, and of a staged one: what was begun to be imported meanwhile.
-        self.claimed: set[str] | None = None
+        # Sets to which the names of modules are added that are begun to be imported: one for each successor that is
+        # being staged.
+        self.claim_logs: list[set[str]] = []
+        # Of a staged one: for which generation it is staged; what that one, and itself, began to import since.
+        self.base: Generation | None = None
+        self.late: set[str] = set()
+        self.claimed: set[str] = set()
         # Of a staged one: what differs from its predecessor, and what of that it does not share.
         self.changed: tuple[str, ...] = ()
         self.left_out: set[str] = set()
         # Of a staged one: submodules to be bound, when it is committed, on objects that it shares.
         self.to_bind: list[tuple[Any, str, Any]] = []
+        # What the companions of libraries keep with it.
+        self.attachments: dict[Any, Any] = {}
         self.added_facades: dict[str, tuple[Facade, Any]] = {}
         self._digest: str | None = None
 
@@ -77,6 +84,7 @@ class Generation:
             os.path.relpath(path, self.lab.root).replace(os.sep, "/"): digest
             for record in self.records.copy().values()
             for path, digest in (record.reads or {}).copy().items()
+            if digest != executing.WRITTEN
         }
         digest = self.snapshot.digest(data)
         if self.ready:  # before its first module there is more to come
@@ -128,8 +136,8 @@ class Generation:
             lock = None
             if record is None:
                 record = new_record(self, source)
-                if self.claimed is not None:
-                    self.claimed.add(name)
+                for claims in self.claim_logs:
+                    claims.add(name)
                 self.hold(record)
                 begun = True
             else:
@@ -282,12 +290,12 @@ class Generation:
                 # A namespace that is the current generation's too is not for a staged or an old one to write into.
                 if (self.lab.current is self or above.pinned is self) and is_submodule(module, parent, last):
                     above.bind(last, module)
+            if self.staged or self.lab.current is self:  # an old one's own modules matter to no plan
+                self.lab.unread.append(record)
             record.state = "ready"
             self.ready[name] = module
             self.executed.append(name)
             self._let_others_go_on(record)
-        if self.staged or self.lab.current is self:  # an old one's own modules matter to no plan
-            self.lab.unread.append(record)
 
     def _bind_children(self, record: ModuleRecord) -> dict[str, Any]:
         """A package that is executed again has the submodules that are not. Gives them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import weakref
@@ -20,6 +21,8 @@ from hotlab.importing.planning import Plan
 from hotlab.importing.records import ModuleRecord
 from hotlab.importing.retiring import Swap
 from hotlab.importing.sources import SourceTree, digest_of
+
+log = logging.getLogger(__name__)
 
 
 class Lab:
@@ -138,14 +141,23 @@ class Lab:
         return self.looked_at is self.current and self.tree.quiet()
 
     def start_afresh(self) -> None:
-        """The root is being imported for the first time (again): take the sources as they are now."""
-        with self.mutex:
-            if not self.current.staged:
+        """The root is being imported for the first time, or again after it failed: take the sources as they are now."""
+        # Not where the engine has executed it and its code is at work (of an adopted one it does not know whether it
+        # came to its end); nor while a reload is under way: this must not wait.
+        root = self.current.records.get(self.name)
+        if (root is not None and not root.adopted) or not self._reload_lock.acquire(blocking=False):
+            return
+        try:
+            with self.mutex:
                 snapshot = self.tree.snapshot(self.current.snapshot)
-                if snapshot is self.current.snapshot and not self.current.records:
-                    return
-                self.current = Generation(self, self.current.number, snapshot)
-                self.keep_track_of(self.current)
+                before = self.current
+                if (snapshot is not before.snapshot or before.records) and before.records.get(self.name) is root:
+                    for record in before.records.values():  # what the root had imported when it failed
+                        record.pinned = before
+                    self.current = Generation(self, before.number, snapshot)
+                    self.keep_track_of(self.current)
+        finally:
+            self._reload_lock.release()
 
     def pending(self) -> tuple[str, ...]:
         """Names of the modules whose source on disk differs from the current generation's."""
@@ -178,8 +190,14 @@ class Lab:
             return reloading.stage(plan, self._last_number + 1)
 
     def commit(self, staged: Generation) -> Generation:
-        """Make a staged generation the current one."""
+        """Make a staged generation the current one.
+
+        Raises:
+            HotlabError: it was staged for a generation that is not the current one, or given up.
+        """
         with self._reloading():
+            if staged.base is not self.current:
+                raise HotlabError(f"generation {staged.number} was not staged for the current one: plan again")
             with self.mutex:
                 self._last_number = max(self._last_number, staged.number)
                 swapped = reloading.commit(staged, self.current)
@@ -187,8 +205,10 @@ class Lab:
             return staged
 
     def discard(self, staged: Generation) -> None:
-        """Drop a staged generation: nothing of it remains."""
-        reloading.discard(staged)
+        """Drop a staged generation: nothing of it remains. One that was committed stays as it is."""
+        if staged.staged:
+            with self.mutex:
+                reloading.discard(staged)
 
     def revert(self, generation: Generation) -> None:
         """Make an older generation, which the caller kept, the current one again."""
@@ -199,12 +219,18 @@ class Lab:
 
     def _follow_up(self, swapped: Swap) -> None:
         """What need not be done at the very moment that the current generation changes."""
-        retiring.swap(swapped)
+        try:
+            retiring.swap(swapped)
+        except Exception:
+            log.exception("lab %s: hotlab failed to retire what was replaced; please report it", self.name)
         to_bind, swapped.now.to_bind = swapped.now.to_bind, []
         for package, last, module in to_bind:
             bind_on(package, last, module)
         for follower in list(self.followers):
-            follower(swapped.now)
+            try:
+                follower(swapped.now)
+            except Exception:
+                log.exception("lab %s: what follows its generations failed", self.name)
 
     def reset_in_child(self) -> None:
         """In a forked child: what other threads of the parent were doing does not go on here.
@@ -215,7 +241,9 @@ class Lab:
         self.mutex = threading.RLock()
         self._reload_lock = threading.Lock()
         mine = [record for _generation, record in executing.under_way()]
-        if not any(record.pinned is not None and record.pinned.staged for record in mine):
+        if self._reloader == threading.get_ident():
+            self._reload_lock.acquire()  # a module forked that this thread is executing for a reload
+        else:
             self._reloader = None
         for generation in [reference() for reference in self._alive.copy().values()]:
             if generation is None:

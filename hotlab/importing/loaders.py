@@ -23,6 +23,7 @@ class LabLoader(importlib.machinery.SourceFileLoader):
     Derived from ``SourceFileLoader`` for what else it offers: ``importlib.resources``, ``pkgutil.get_data``, inspect.
     """
 
+    loads_lab_modules = True
     lab: Lab
     record: ModuleRecord | None
 

@@ -40,6 +40,7 @@ class Plan:
         affected: names of executed modules that must be executed again, by the order of their first import: their
             own imports put dependencies before dependants, as they do in a fresh interpreter.
         not_reloadable: what the edit touches and can't be reloaded, with what to do.
+        executed: the modules that it knows of; what is imported later may be affected, too.
     """
 
     base: Generation
@@ -47,6 +48,7 @@ class Plan:
     changed: tuple[str, ...]
     affected: tuple[str, ...]
     not_reloadable: tuple[str, ...] = ()
+    executed: frozenset[str] = frozenset()
 
     def in_order(self) -> list[str]:
         """The affected modules with dependencies before dependants: what would run, before anything does."""
@@ -59,6 +61,9 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     if base.lab.unchanged:
         return None
     snapshot = _look(base, tree)
+    if base.lab.name not in snapshot.sources:
+        raise ReloadRefused(f"lab {base.lab.name} is gone from {base.lab.root}: put it back; its code goes on as it is")
+    executed = frozenset(base.ready)
     read_code(base)
     stale = _stale_data(base)
     edited = different(base.snapshot, snapshot)
@@ -77,7 +82,7 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     program = getattr(getattr(sys.modules.get("__main__"), "__spec__", None), "name", None)
     if program in edited:
         notes.append(f"{program} runs as this process's program (__main__): start it anew to take the edit in")
-    return Plan(base, snapshot, tuple(sorted(changed)), tuple(places), tuple(notes))
+    return Plan(base, snapshot, tuple(sorted(changed)), tuple(places), tuple(notes), executed)
 
 
 def _look(base: Generation, tree: SourceTree) -> Snapshot:
@@ -171,6 +176,8 @@ def _stale_data(base: Generation) -> set[str]:
         if record is None or record.state != "ready":
             continue
         for path, digest in (record.reads or {}).copy().items():
+            if digest == executing.WRITTEN:
+                continue
             if path not in files:
                 files[path] = executing.file_digest(path)
             if files[path] != digest:

@@ -209,7 +209,11 @@ def unfinished_in(package: ModuleType) -> dict[str, Any]:
 def is_submodule(value: Any, package: str, name: str) -> bool:
     """Whether a value is the submodule of that name, of whichever generation."""
     # By type: isinstance would ask the value for its class, which may be code of the lab's.
-    return issubclass(type(value), ModuleType) and own_namespace(value).get("__name__") == f"{package}.{name}"
+    if not issubclass(type(value), ModuleType):
+        return False
+    namespace = own_namespace(value)
+    is_ours = getattr(type(namespace.get("__loader__")), "loads_lab_modules", False)  # else it is somebody's stub
+    return is_ours and namespace.get("__name__") == f"{package}.{name}"
 
 
 def _lookup_in(

@@ -23,10 +23,11 @@ def stage(plan: Plan, number: int) -> Generation:
     base = plan.base
     staged = Generation(base.lab, number, plan.snapshot)
     staged.staged = True
-    staged.claimed = set()
+    staged.base = base
+    staged.claim_logs.append(staged.claimed)
     staged.changed = plan.changed
     base.lab.keep_track_of(staged)
-    share_all(base, staged, without=plan.affected)
+    share_all(plan, staged)
     name = ""
     try:
         for name in plan.affected:
@@ -39,21 +40,24 @@ def stage(plan: Plan, number: int) -> Generation:
     return staged
 
 
-def share_all(base: Generation, into: Generation, without: tuple[str, ...]) -> None:
-    """Let a generation hold what its predecessor executed, but for some modules and those that are gone from disk."""
-    lab, sources = base.lab, into.snapshot.sources
-    leave_out = set(without)
+def share_all(plan: Plan, into: Generation) -> None:
+    """Let a generation hold what its predecessor had executed when the plan was made, and what is not affected of it.
+
+    What was imported since is judged when the generation is committed.
+    """
+    base, lab, sources = plan.base, plan.base.lab, into.snapshot.sources
+    leave_out = set(plan.affected)
     if base.snapshot.layout is not into.snapshot.layout:
         for name in base.snapshot.sources.keys() ^ sources.keys():
             parent, _, last = name.rpartition(".")
             lab.came_or_went[parent] = lab.came_or_went.get(parent, frozenset()) | {last}
     with lab.mutex:
-        base.claimed = set()
+        base.claim_logs.append(into.late)
         records, ready, packages = base.records.copy(), base.ready.copy(), base.packages.copy()
         if base.snapshot.layout is not into.snapshot.layout:
             leave_out.update(name for name in records if name not in sources)
-        if len(records) != len(ready):
-            leave_out.update(name for name in records if name not in ready)
+        if len(records) != len(plan.executed):
+            leave_out.update(name for name in records if name not in plan.executed)
         for name in leave_out:
             records.pop(name, None)
             ready.pop(name, None)
@@ -93,7 +97,8 @@ def _compile_lazily_needed(staged: Generation) -> None:
 
 def discard(staged: Generation) -> None:
     """Drop what a staged generation left in ``sys.modules``: façades of modules that are new in it."""
-    staged.lab.current.claimed = None
+    _end_logs(staged)
+    staged.staged = False
     for name in list(staged.added_facades):
         staged.drop_added(name)
     unread = staged.lab.unread
@@ -105,14 +110,14 @@ def discard(staged: Generation) -> None:
 def commit(staged: Generation, before: Generation) -> Swap:
     """Make a staged generation the current one. Called under the lab's mutex; the answer is for after it."""
     lab = staged.lab
-    late, executed = before.claimed or set(), staged.claimed or set()
+    late, executed = staged.late, staged.claimed
     settle(before)
     _carry_late_loads(before, staged, late | staged.left_out, executed)
     replaced = _replaced(before, staged, executed | staged.left_out | late)
     for _name, old, _new in replaced:
         if old is not None:
             old.pinned = before
-    before.claimed = staged.claimed = None
+    _end_logs(staged)
     if before.snapshot.layout is not staged.snapshot.layout:
         _prune(lab.dependants, staged)
     staged.staged = False
@@ -123,6 +128,14 @@ def commit(staged: Generation, before: Generation) -> Swap:
             new.pinned = None
     publish(staged, replaced)
     return Swap(before, staged, replaced, staged.changed)
+
+
+def _end_logs(staged: Generation) -> None:
+    """It is no longer of interest what is begun to be imported. Called under the lab's mutex."""
+    base, staged.base = staged.base, None
+    if base is not None:
+        base.claim_logs[:] = [log for log in base.claim_logs if log is not staged.late]
+    staged.claim_logs.clear()
 
 
 def _replaced(before: Generation, now: Generation, names: Iterable[str]) -> list[Replaced]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import linecache
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import decode_source
+from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 Replaced = tuple[str, "ModuleRecord | None", "ModuleRecord | None"]
 _GUARD = "__hotlab_guard__"
+_type_members: Any = vars(type)
+# A metaclass may answer for `__dict__` as it likes, by running code of the lab's.
+_members: Callable[[type], Mapping[str, Any]] = _type_members["__dict__"].__get__
 
 
 @attrs.frozen(eq=False)
@@ -87,9 +91,17 @@ def _classes_in(record: ModuleRecord) -> Iterator[type]:
     for path in record.source.facts().classes:
         found: Any = record.namespace.get(path[0])
         for name in path[1:]:
-            found = found.__dict__.get(name) if _is_class(found) else None
-        if _is_class(found) and found.__dict__.get("__module__") == record.name:
+            found = _members(found).get(name) if _is_class(found) else None
+        home = _members(found).get("__module__") if _is_class(found) else None
+        if type(home) is str and home == record.name:
             yield found
+
+
+def _names(reduced: Any, cls: type) -> bool:
+    """Whether what an instance is reduced to names its class, and not just data."""
+    if not isinstance(reduced, tuple) or len(reduced) < 2:
+        return True
+    return reduced[0] is cls or any(each is cls for each in reduced[1] or ())
 
 
 def _is_class(value: Any) -> bool:
@@ -97,11 +109,15 @@ def _is_class(value: Any) -> bool:
     return issubclass(type(value), type)
 
 
+def _is_guard(value: Any) -> bool:
+    return type(value) is FunctionType and _GUARD in value.__dict__
+
+
 def _guard_classes(record: ModuleRecord) -> None:
     record.guarded = True
     for cls in _classes_in(record):
-        own = cls.__dict__.get("__reduce_ex__")
-        if not hasattr(own, _GUARD):
+        own = _members(cls).get("__reduce_ex__")
+        if not _is_guard(own):
             try:
                 # type's own: a metaclass may have other ideas of setting an attribute, and this is no place to run it.
                 type.__setattr__(cls, "__reduce_ex__", _guarded_reduce(record, cls, own))
@@ -112,8 +128,8 @@ def _guard_classes(record: ModuleRecord) -> None:
 def _unguard_classes(record: ModuleRecord) -> None:
     record.guarded = False
     for cls in _classes_in(record):
-        guard: Any = cls.__dict__.get("__reduce_ex__")
-        if hasattr(guard, _GUARD):
+        guard: Any = _members(cls).get("__reduce_ex__")
+        if _is_guard(guard):
             if guard.__hotlab_guard__ is None:
                 type.__delattr__(cls, "__reduce_ex__")
             else:
@@ -122,8 +138,16 @@ def _unguard_classes(record: ModuleRecord) -> None:
 
 def _guarded_reduce(record: ModuleRecord, cls: type, own: Any) -> Callable[[Any, Any], Any]:
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        frame = sys._getframe(1)
-        if frame.f_globals.get("__name__") != "copy":
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_name in ("__reduce_ex__", "__reduce__"):
+            frame = frame.f_back  # of a subclass, which asks on behalf of somebody
+        if own is not None:
+            reduced = own.__get__(self, type(self))(protocol)
+        else:
+            above: Any = super(cls, self)
+            reduced = above.__reduce_ex__(protocol)
+        copies = frame is not None and frame.f_globals.get("__name__") == "copy"
+        if not copies and _names(reduced, type(self)):
             asked = generation_asked_for(record.lab)
             if asked.records.get(record.name) is not record:
                 from pickle import PicklingError  # loaded by who got here, and not needed by a lab that never does
@@ -133,10 +157,7 @@ def _guarded_reduce(record: ModuleRecord, cls: type, own: Any) -> Callable[[Any,
                     f"pickled by code of generation {asked.number} of {record.lab.name}, where that name is another "
                     "class: hand over plain data, or pickle it in the code that made it"
                 )
-        if own is not None:
-            return own.__get__(self, type(self))(protocol)
-        above: Any = super(cls, self)
-        return above.__reduce_ex__(protocol)
+        return reduced
 
     setattr(__reduce_ex__, _GUARD, own)
     return __reduce_ex__

@@ -69,8 +69,11 @@ class LabActors(Table):
         generation = executing[-1][0]
         if generation is generation.lab.current:
             return self
-        seen = {name: actor for name, actor in dict.items(self) if _belongs(actor, generation)}
-        seen.update((name, actor) for table, name, actor in _declared_by(generation) if table is self)
+        seen: Table | None = generation.attachments.get(id(self))
+        if seen is None:
+            seen = {name: actor for name, actor in dict.items(self) if _belongs(actor, generation)}
+            seen.update((name, actor) for table, name, actor in _declared_by(generation) if table is self)
+            generation.attachments[id(self)] = seen
         return seen
 
     def __contains__(self, name: object) -> bool:
@@ -110,6 +113,7 @@ class LabActors(Table):
             record.attachments = [*(record.attachments or ()), (self, name, actor)]
             setattr(actor, _RECORD, record)
             if generation is not generation.lab.current:
+                self._seen()[name] = actor
                 return
         dict.__setitem__(self, name, actor)
 
@@ -135,6 +139,7 @@ def _declared_by(generation: Generation) -> Iterator[tuple[LabActors, str, Any]]
 
 def _take_up(now: Generation) -> None:
     """Another generation is current: its actors take the places of those that are not its own."""
+    now.attachments.clear()  # what a thread that staged it has seen
     for table, name, actor in _declared_by(now):
         if dict.get(table, name) is not actor:
             dict.__setitem__(table, name, actor)
