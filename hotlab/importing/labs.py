@@ -21,6 +21,7 @@ from hotlab.importing.planning import Plan
 from hotlab.importing.records import ModuleRecord
 from hotlab.importing.retiring import Swap
 from hotlab.importing.sources import SourceTree, digest_of
+from hotlab.importing.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ class Lab:
         # Modules that read data or list folders while imported; that hold packages; that others need and that were
         # not executed yet; that were adopted; whose code is yet to be read.
         self.reading: set[str] = set()
+        # Modules in whose namespaces another text than their generation's was run by hand.
+        self.overwritten: set[str] = set()
         self.holding: set[str] = set()
         # Of packages: the last parts of names of submodules that not every generation has. Names that are packages
         # in some generation.
@@ -64,8 +67,7 @@ class Lab:
         self.unread: deque[ModuleRecord] = deque()
         self.kept_frames: deque[FrameType] = deque()
         self.looked_at: Generation | None = None
-        self._reload_lock = threading.Lock()
-        self._reloader: int | None = None
+        self._turn = Turn(f"lab {name}")
         self._alive: dict[int, weakref.ref[Generation]] = {}
         self._last_number = 0
         self.current = Generation(self, 0, tree.snapshot())
@@ -96,10 +98,13 @@ class Lab:
 
     def note_dependant(self, need: str, dependant: str) -> None:
         """A module needs another."""
-        known = self.dependants.get(need)
-        if known is None:
-            known = self.dependants.setdefault(need, set())
-        known.add(dependant)
+        while True:
+            known = self.dependants.get(need)
+            if known is None:
+                known = self.dependants.setdefault(need, set())
+            known.add(dependant)
+            if self.dependants.get(need) is known:  # else it was pruned meanwhile
+                return
 
     def is_facade_of_record(self, facade: Facade) -> bool:
         """Whether a façade stands for a module that the current generation has executed."""
@@ -128,6 +133,7 @@ class Lab:
         if source.kind != "namespace":
             text = Path(source.path).read_bytes()
             if digest_of(text) != source.digest:
+                self.overwritten.add(record.name)
                 code = compile(text, source.path, "exec", dont_inherit=True)
         executing.enter(record.home, record)
         try:
@@ -145,7 +151,7 @@ class Lab:
         # Not where the engine has executed it and its code is at work (of an adopted one it does not know whether it
         # came to its end); nor while a reload is under way: this must not wait.
         root = self.current.records.get(self.name)
-        if (root is not None and not root.adopted) or not self._reload_lock.acquire(blocking=False):
+        if (root is not None and not root.adopted) or not self._turn.try_to_take():
             return
         try:
             with self.mutex:
@@ -157,7 +163,7 @@ class Lab:
                     self.current = Generation(self, before.number, snapshot)
                     self.keep_track_of(self.current)
         finally:
-            self._reload_lock.release()
+            self._turn.give_back()
 
     def pending(self) -> tuple[str, ...]:
         """Names of the modules whose source on disk differs from the current generation's."""
@@ -239,12 +245,8 @@ class Lab:
         gone.
         """
         self.mutex = threading.RLock()
-        self._reload_lock = threading.Lock()
+        self._turn.reset_in_child()
         mine = [record for _generation, record in executing.under_way()]
-        if self._reloader == threading.get_ident():
-            self._reload_lock.acquire()  # a module forked that this thread is executing for a reload
-        else:
-            self._reloader = None
         for generation in [reference() for reference in self._alive.copy().values()]:
             if generation is None:
                 continue
@@ -254,8 +256,8 @@ class Lab:
 
     def refuse_from_within(self) -> None:
         """Raise ReloadInProgress where a reload would wait for the caller: it is being imported for one."""
-        top = executing.top()
-        inside = self._reloader == threading.get_ident() or (top is not None and top[0].lab is self)
+        top = executing.top()  # of whichever lab: labs that reload each other would wait for each other
+        inside = self._turn.owner == threading.get_ident() or top is not None
         module = top[1].name if top is not None else None
         if not inside and self.others_alive:
             # Not the reloading thread, but one that a module which it executes has started, and may wait for.
@@ -268,22 +270,6 @@ class Lab:
                 "ask from outside, or call hotlab.refresh(wait=False) once the import is over"
             )
 
-    def _reloading(self) -> _Turn:
-        return _Turn(self)
-
-
-class _Turn:
-    """One thread's turn at reloading a lab. A module that a reload executes gets none: it would wait for itself."""
-
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-
-    def __enter__(self) -> None:
-        lab = self._lab
-        lab.refuse_from_within()
-        lab._reload_lock.acquire()
-        lab._reloader = threading.get_ident()
-
-    def __exit__(self, *exc: object) -> None:
-        self._lab._reloader = None
-        self._lab._reload_lock.release()
+    def _reloading(self) -> Turn:
+        self.refuse_from_within()
+        return self._turn

@@ -66,6 +66,7 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     executed = frozenset(base.ready)
     read_code(base)
     stale = _stale_data(base)
+    stale |= {name for name in base.lab.overwritten if name in base.ready}
     edited = different(base.snapshot, snapshot)
     if not edited and not stale:
         base.lab.looked_at = base

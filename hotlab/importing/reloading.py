@@ -122,6 +122,7 @@ def commit(staged: Generation, before: Generation) -> Swap:
         _prune(lab.dependants, staged)
     staged.staged = False
     lab.looked_at = None
+    lab.overwritten.difference_update(executed)
     lab.current = staged
     for _name, _old, new in replaced:
         if new is not None:

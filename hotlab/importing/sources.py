@@ -148,10 +148,6 @@ class Source:
         if self._code is not None:
             rename(self._code, self.shown_path)
 
-    def compiled(self) -> CodeType | None:
-        """The code object if there is one already."""
-        return self._code
-
     def facts(self) -> CodeFacts:
         """The lazy imports and the names in the code. Raises as :meth:`code`."""
         if self._facts is None:

@@ -7,12 +7,13 @@ import threading
 from typing import Literal, overload
 
 from hotlab.importing import Generation, Lab, ReloadRefused, executing_now, get_lab
+from hotlab.importing.turns import Turn
 from hotlab.refreshing.refresher import Refresher
 from hotlab.refreshing.reports import Begun, RefreshReport, nothing_changed
 
 _refreshers: dict[str, Refresher] = {}
 _lock = threading.Lock()
-_one_at_a_time = threading.Lock()
+_turn = Turn("a lab")
 
 
 def use_refresher(refresher: Refresher | None, lab_name: str) -> None:
@@ -26,9 +27,9 @@ def use_refresher(refresher: Refresher | None, lab_name: str) -> None:
 
 def _begin_anew_in_child() -> None:
     """A forked child has neither the threads of its parent's refreshes, nor its devices: it just reloads."""
-    global _lock, _one_at_a_time
+    global _lock
     _lock = threading.Lock()
-    _one_at_a_time = threading.Lock()
+    _turn.reset_in_child()
     _refreshers.clear()
 
 
@@ -74,7 +75,7 @@ def _reload(lab: Lab) -> RefreshReport:
     if lab.unchanged and not executing_now():
         return nothing_changed(lab)
     lab.refuse_from_within()
-    with _one_at_a_time:
+    with _turn:
         begun = Begun(lab, "api", lab.current)
         changed: tuple[str, ...] = ()
         notes: tuple[str, ...] = ()
