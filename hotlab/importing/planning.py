@@ -165,6 +165,11 @@ def _follow_unexecuted(generation: Generation, names: Iterable[str], *, again: b
         for need in needs_unexecuted(source, generation.snapshot):
             lab.note_dependant(need, name)
             open_ends.append(need)
+        parent = name.rpartition(".")[0]
+        while parent and parent not in generation.ready:
+            lab.note_dependant(parent, name)
+            open_ends.append(parent)
+            parent = parent.rpartition(".")[0]
 
 
 def _stale_data(base: Generation) -> set[str]:
@@ -203,7 +208,9 @@ def dependants_of(base: Generation, name: str) -> list[str]:
                 found.append(dependant)
         elif dependant in lab.unexecuted:
             source = base.snapshot.get(dependant)
-            if source is not None and name in needs_unexecuted(source, base.snapshot):
+            # To import it executes the packages above it that were not executed yet: in its case they are edges.
+            above = dependant.startswith(name + ".") and name not in base.ready
+            if source is not None and (above or name in needs_unexecuted(source, base.snapshot)):
                 found.append(dependant)
     return found
 

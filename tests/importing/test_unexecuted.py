@@ -75,3 +75,13 @@ def test_a_star_import_that_did_not_run_yet_leads_to_what_is_exported(lab: LabOn
     lab.write(dev__oven="V = 3")
     assert lab.refresh().reloaded == (f"{lab.name}.user",)
     assert (old(), lab.module("user").late()) == (2, 3)
+
+
+def test_a_package_above_what_nobody_imported_yet_is_part_of_it(lab: LabOnDisk) -> None:
+    """To import `b.a` late executes `b`: an old function gets its own `b.a` although `b` is broken since."""
+    lab.write(init="def late():\n    from .b.a import V\n    return V", b__init="", b__a="V = 40")
+    lab.enable()
+    late = lab.module().late
+    lab.write(b__init="def broken(:")
+    lab.refresh()
+    assert late() == 40

@@ -68,8 +68,10 @@ def affected(old: Tree, new: Tree, held: set[str]) -> tuple[set[str], set[str]]:
     targets = changed(old, new, held)
     # A lazy import of a module that nobody has imported yet leads on to what that module will import.
     through = held if "unexecuted" in KNOWN_FAULTS else set(old.modules)
-    must = _reaching({name: needs(old, name) for name in through}, targets)
-    everything = {name: needs(old, name) | may_need(old, name) for name in old.modules}
+    # To import it executes the packages above it that nobody has imported either: in its case they are edges.
+    above = {name: set(ancestors(name)) - held if name not in held else set() for name in old.modules}
+    must = _reaching({name: needs(old, name) | above[name] for name in through}, targets)
+    everything = {name: needs(old, name) | above[name] | may_need(old, name) for name in old.modules}
     return must & held, _reaching(everything, targets | perhaps_changed(old, new, held)) & held
 
 
