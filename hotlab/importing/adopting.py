@@ -66,9 +66,11 @@ def _note_needs(record: ModuleRecord, generation: Generation) -> None:
         return  # the file was edited since: its next plan says so
     for name, value in list(record.namespace.items()):
         module = _module_of(value)
+        if type(module) is not str:
+            continue
         if module == f"{record.name}.{name}" and issubclass(type(value), ModuleType):
             continue  # bound by the import of the submodule; if the package asks for it, its code says so
-        if isinstance(module, str) and module in generation.snapshot.sources and module != record.name:
+        if module in generation.snapshot.sources and module != record.name:
             record.note_need(module)
 
 
