@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hotlab.importing import executing
 from hotlab.importing.asking import generation_asked_for
 from hotlab.importing.loaders import LabLoader, make_spec
-from hotlab.importing.records import GenerationPackage, ModuleRecord, own_namespace
+from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, own_namespace
 from hotlab.importing.views import NamespaceView
 
 if TYPE_CHECKING:
@@ -62,10 +62,13 @@ class Facade(ModuleType):
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in ("__spec__", "__loader__"):
-            own_namespace(self)[name] = value
+            loader = value if name == "__loader__" else getattr(value, "loader", None)
+            if type(loader) is LabLoader:  # others load by other ways what the lab has loaded
+                own_namespace(self)[name] = value
             return
         if isinstance(value, Facade) and loader_of(value).name == f"{loader_of(self).name}.{name}":
-            return  # importlib binding a submodule: the generation has bound it already
+            _bind_again(self, name)
+            return
         below = loader_of(self).lab.current.records.get(f"{loader_of(self).name}.{name}")
         if below is not None and below.replacement is not None and below.replacement is value:
             return  # likewise, of one that has put that in its own place
@@ -89,6 +92,16 @@ class Facade(ModuleType):
     def __repr__(self) -> str:
         loader = loader_of(self)
         return f"<module {loader.name!r} of lab {loader.lab.name!r}>"
+
+
+def _bind_again(package: Facade, name: str) -> None:
+    """importlib binds a submodule, which the generation has done already; or somebody takes a stub of it away."""
+    record, module = _target(package)
+    if record is None or not isinstance(module, GenerationPackage):
+        return
+    child = children_of(module).get(name)
+    if child is not None and record.namespace.get(name, child) is not child:
+        record.bind(name, child)
 
 
 class _PackageView(NamespaceView):

@@ -40,7 +40,25 @@ class LiveBuiltins(ModuleType):
 
 
 class _Written(NamespaceView):
-    """What ``vars(builtins)`` gives."""
+    """What ``vars(builtins)`` gives.
+
+    Cleared it is only to be filled again, as ``mock.patch.dict`` does: no code could run in between without builtins.
+    """
+
+    _cleared = False
+
+    def clear(self) -> None:
+        """As of a dict; the real one follows with the next update."""
+        dict.clear(self)
+        self._cleared = True
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """As of a dict."""
+        super().update(*args, **kwargs)
+        if self._cleared:
+            self._cleared = False
+            for name in [name for name in real_builtins if name not in self]:
+                self.drop(name)
 
     def store(self, name: str, value: Any) -> None:
         """See :class:`NamespaceView`."""

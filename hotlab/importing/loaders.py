@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
+from hotlab.importing import executing
 from hotlab.importing.asking import generation_asked_for
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class LabLoader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         """The code object of the module in its own generation."""
+        top = executing.top()
+        if top is not None and top[0].lab is self.lab and top[1].name != self.name:
+            top[1].note_need(self.name)  # runpy, for one, takes it from here
         return self._source().code()
 
     def is_package(self, fullname: str) -> bool:

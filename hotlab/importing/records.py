@@ -144,7 +144,7 @@ class GenerationPackage(ModuleType):
         namespace = record_of(self).namespace
         bound = {key: value for key, value in namespace.copy().items() if is_submodule(value, name, key)}
         if all(children.get(key) is value for key, value in bound.items()) and all(
-            key in namespace for key in children
+            key in namespace for key in children.copy()
         ):
             return namespace
         values = {key: value for key, value in namespace.copy().items() if key not in bound}
