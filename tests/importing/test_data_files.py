@@ -1,0 +1,71 @@
+"""Files that modules read while they are imported, and what a generation's digest says of them."""
+
+from __future__ import annotations
+
+import pytest
+
+import hotlab
+from tests.importing.lab_on_disk import LabOnDisk
+
+READS = "import pathlib\nD = (pathlib.Path(__file__).parent / 'd.txt').read_text()\n"
+COUNTS = """\
+import pathlib
+path = pathlib.Path(__file__).parent / 'count.json'
+try:
+    count = int(path.read_text())
+except FileNotFoundError:
+    count = 0
+path.write_text(str(count + 1))
+"""
+
+
+def test_the_digest_names_what_was_read(lab: LabOnDisk) -> None:
+    """Generations of equal sources and data have one digest, of different data two, the first generation too."""
+    lab.write(main=READS)
+    lab.put("d.txt", "one")
+    lab.enable()
+    lab.module("main")
+    one = hotlab.current(lab.name).digest
+    lab.put("d.txt", "two")
+    assert lab.refresh().ok
+    two = hotlab.current(lab.name).digest
+    lab.put("d.txt", "one")
+    assert lab.refresh().ok
+    assert (hotlab.current(lab.name).digest, two == one) == (one, False)
+    lab.forget()
+    lab.put("d.txt", "two")
+    lab.enable()
+    lab.module("main")
+    assert hotlab.current(lab.name).digest == two
+
+
+def test_a_file_that_its_module_writes_is_state(lab: LabOnDisk) -> None:
+    """A module that reads a file and writes it again is not edited by that."""
+    lab.write(main=COUNTS, user="from .main import count")
+    lab.enable()
+    lab.module("user")
+    for _ in range(2):
+        report = lab.refresh()
+        assert (report.changed, report.reloaded) == ((), ())
+    lab.write(main=COUNTS + "V = 2\n")
+    assert lab.refresh().ok
+    assert (lab.module("main").count, lab.refresh().changed) == (1, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "with open(__file__.replace('user.py', 'oven.py')) as file: exec(file.read())",
+        "import importlib.resources\n"
+        "exec(importlib.resources.files(__package__).joinpath('oven.py').read_text())",
+    ],
+    ids=["open", "resources"],
+)  # fmt: skip
+def test_the_text_of_a_module_that_is_read_is_a_need(lab: LabOnDisk, text: str) -> None:
+    """Who reads another module's file while it is imported is executed again when that is edited."""
+    lab.write(oven="V = 1", user=text)
+    lab.enable()
+    lab.module("oven"), lab.module("user")
+    lab.write(oven="V = 2")
+    assert lab.refresh().ok
+    assert lab.module("user").V == 2
