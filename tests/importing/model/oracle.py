@@ -35,6 +35,7 @@ class Answer:
         rest: the value of each module of the tree that was not asked for, or its error; two where the order counts.
         log: what began and ended to be executed, in order.
         order_dependent: whether another order gives another result.
+        excused: modules whose values depend on where a cycle was entered before an edit that leads into it elsewhere.
         others: the results of other orders, where they count.
     """
 
@@ -47,6 +48,7 @@ class Answer:
     rest: Mapping[str, tuple[object, ...]] = attrs.field(factory=dict)
     log: tuple[tuple[str, str], ...] = ()
     order_dependent: bool = False
+    excused: frozenset[str] = frozenset()
     others: tuple[Answer, ...] = ()
 
 
