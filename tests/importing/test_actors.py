@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 
 import dramatiq
 import dramatiq.broker
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
+import hotlab
 from tests.importing import meeting
 from tests.importing.lab_on_disk import LabOnDisk
 from tests.importing.plain_python import agree_on
@@ -255,3 +259,62 @@ def test_reverting_brings_the_old_actors_back(lab: LabOnDisk, broker: StubBroker
     enabled.revert(generation)
     assert broker.actors == {"bake": old}
     assert broker.actors["bake"] is old
+
+
+def test_actors_keep_no_generation_alive(lab: LabOnDisk, broker: StubBroker) -> None:
+    """Once nobody holds an actor of an old generation, that generation goes, whatever the broker has been told."""
+    lab.write(tasks=BAKE.format(v=1), pump="V = 1", main="from . import tasks, pump")
+    enabled = lab.enable()
+    lab.module("main")
+    for v in range(2, 6):
+        lab.write(tasks=BAKE.format(v=v))
+        assert lab.refresh().ok
+    held = lab.module("tasks").bake
+    number = hotlab.current(lab.name).number
+    lab.write(tasks=BAKE.format(v=6))
+    assert lab.refresh().ok
+    gc.collect()
+    assert [each.number for each in enabled.generations_alive()] == [number, number + 1]
+    assert (held(1), broker.actors["bake"](1)) == (5, 6)
+    del held
+    gc.collect()
+    assert [each.number for each in enabled.generations_alive()] == [number + 1]
+
+
+def work_of_a_reload(lab: LabOnDisk, number: int, v: int) -> int:
+    """How many calls of Python functions a reload makes whose edit declares as many actors again, one a module."""
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    lab.write(base=f"V = {v}")
+    sys.setprofile(count)
+    try:
+        report = lab.refresh()
+    finally:
+        sys.setprofile(None)
+    assert report.ok
+    assert len(report.reloaded) >= number
+    return calls
+
+
+def test_declaring_actors_takes_work_in_line_with_their_number(lab: LabOnDisk, broker: StubBroker) -> None:
+    """Four times the actors make about four times the calls, and a later reload no more than an earlier one."""
+    few, many = 10, 40
+    text = "from . import base\n" + BAKE
+    lab.write(base="V = 0", **{f"m{n}": text.replace("bake", f"bake{n}").format(v=1) for n in range(many)})
+    lab.enable()
+    for n in range(few):
+        lab.module(f"m{n}")
+    work_of_a_reload(lab, few, 1)
+    work_few = work_of_a_reload(lab, few, 2)
+    for n in range(few, many):
+        lab.module(f"m{n}")
+    work_of_a_reload(lab, many, 3)
+    work_many = work_of_a_reload(lab, many, 4)
+    assert work_many < 1.4 * (many / few) * work_few
+    for v in (5, 6, 7):
+        assert work_of_a_reload(lab, many, v) < 1.1 * work_many
+    assert len(broker.actors) == many

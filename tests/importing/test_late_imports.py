@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+from tests.importing import meeting
 from tests.importing.lab_on_disk import LabOnDisk
+
+WAIT = 20.0
 
 
 def test_a_module_first_imported_between_plan_and_stage(lab: LabOnDisk) -> None:
@@ -21,6 +26,26 @@ def test_a_module_first_imported_between_plan_and_stage(lab: LabOnDisk) -> None:
     enabled.commit(enabled.stage(plan))
     assert (lab.module("late").V, lab.module("pump").SEEN) == (2, ["state"])
     assert lab.refresh().changed == ()
+
+
+def test_a_module_that_is_being_imported_while_the_plan_is_made(lab: LabOnDisk) -> None:
+    """It is executed again where the edit reaches it, as one that was first imported a moment later."""
+    lab.write(oven="V = 1", late="from .oven import V\nfrom tests.importing import meeting\nmeeting.pause()")
+    enabled = lab.enable()
+    lab.module("oven")
+    meeting.reached, meeting.go = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        importing = pool.submit(lab.module, "late")
+        try:
+            assert meeting.reached.wait(WAIT)
+            lab.write(oven="V = 2")
+            plan = enabled.plan()
+        finally:
+            meeting.go.set()
+        assert importing.result(WAIT).V == 1
+    assert plan is not None
+    enabled.commit(enabled.stage(plan))
+    assert (lab.module("oven").V, lab.module("late").V) == (2, 2)
 
 
 def test_importing_the_root_again_tears_no_task(lab: LabOnDisk) -> None:

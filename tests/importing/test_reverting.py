@@ -110,3 +110,19 @@ def test_discarding_a_committed_generation_is_harmless(lab: LabOnDisk) -> None:
     enabled.discard(later)
     assert later in enabled.generations_alive()
     assert (lab.module("oven").V, later.modules[f"{lab.name}.oven"].V) == (1, 2)
+
+
+def test_a_follower_that_fails_stops_nothing(lab: LabOnDisk) -> None:
+    """Where one that follows a lab's generations raises, the commit is whole and the others are told."""
+    lab.write(oven="V = 1")
+    enabled = lab.enable()
+    oven = lab.module("oven")
+    told: list[int] = []
+
+    def fails(_now: hotlab.Generation) -> None:
+        raise RuntimeError("a fault of the follower's own")
+
+    enabled.followers += [fails, lambda now: told.append(now.number)]
+    later = staged(lab, enabled, oven="V = 2")
+    enabled.commit(later)
+    assert (oven.V, told) == (2, [later.number])
