@@ -98,12 +98,12 @@ def _compile_lazily_needed(staged: Generation) -> None:
 def discard(staged: Generation) -> None:
     """Drop what a staged generation left in ``sys.modules``: façades of modules that are new in it."""
     _end_logs(staged)
-    staged.staged = False
     for name in list(staged.added_facades):
         staged.drop_added(name)
     unread = staged.lab.unread
     for record in [record for record in unread.copy() if record.pinned is staged]:
         unread.remove(record)
+    staged.staged = False
     staged.lab.forget(staged)
 
 

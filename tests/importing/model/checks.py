@@ -218,8 +218,8 @@ def same_values(expected: Answer, tree: Tree, state: State) -> list[str]:
 def entered_elsewhere(tree: Tree, expected: Answer, reloaded: Collection[str], state: State) -> frozenset[str]:
     """What depends on a cycle that is as it was entered before the edit, which a fresh import enters at another place.
 
-    An edit can lead into a cycle that it does not affect, say by an import that it adds to the root. The cycle's modules
-    keep what they are, and no order of fresh imports gives that any more: the root always comes first.
+    An edit can lead into a cycle that it does not affect, say by an import that it adds to the root. The modules of the
+    cycle keep what they are, and no order of fresh imports gives that any more: the root always comes first.
     """
     kept = {name for name in cyclic(tree) if full(name) in state.modules and full(name) not in reloaded}
     differ = {
