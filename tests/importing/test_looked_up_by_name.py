@@ -13,6 +13,12 @@ WAYS = {
     "getattr of the package": "import sys\nV = getattr(sys.modules[__package__], 'oven').V",
     "exec_module": "from importlib.util import find_spec, module_from_spec\nspec = find_spec(__package__ + '.oven')\n"
     "made = module_from_spec(spec)\nspec.loader.exec_module(made)\nV = made.V",
+    "load_module": "import pkgutil, sys, warnings\nwarnings.simplefilter('ignore')\n"
+    "for found in pkgutil.iter_modules(sys.modules[__package__].__path__, __package__ + '.'):\n"
+    "    if found.name.endswith('.oven'):\n"
+    "        V = found.module_finder.find_spec(found.name).loader.load_module(found.name).V",
+    "runpy": "import runpy, warnings\nwarnings.simplefilter('ignore')\n"
+    "V = runpy.run_module(__package__ + '.oven')['V']",
 }
 
 

@@ -56,7 +56,7 @@ def test_an_odd_value_stops_no_reload(lab: LabOnDisk, text: str) -> None:
     assert hotlab.refresh(lab.name).changed == ()
 
 
-@pytest.mark.parametrize("text", [NO_CLASS, NO_HASH, NO_NAMESPACE])
+@pytest.mark.parametrize("text", [NO_CLASS, NO_HASH, NO_NAMESPACE, NO_TRUTH])
 def test_a_lab_with_an_odd_value_can_be_enabled_late(lab: LabOnDisk, text: str) -> None:
     """Taking over what was imported before asks the values nothing, and edits reach the module."""
     lab.write(dev__init="", dev__oven="V = 1", odd="from .dev import oven\nfrom . import dev\n" + text)

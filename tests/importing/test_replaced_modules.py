@@ -35,8 +35,8 @@ def test_a_refused_edit_does_not_show_through_an_object_in_a_packages_place(lab:
     """The object keeps the submodules of the current generation, also where those of a staged one were imported."""
     lab.write(dev__init=PACKAGE, dev__oven="X = 1", user="from .dev import oven")
     lab.enable()
-    lab.module("user")
-    package = lab.module("dev")
+    lab.module("dev.oven"), lab.module("user")
+    package = lab.module().dev
     oven = package.oven
     lab.write(dev__oven="X = 2", user="from .dev import oven\n1/0")
     assert not lab.refresh().ok
