@@ -82,8 +82,9 @@ class Generation:
             return self._digest
         data = {
             os.path.relpath(path, self.lab.root).replace(os.sep, "/"): digest
-            for record in self.records.copy().values()
-            for path, digest in (record.reads or {}).copy().items()
+            for record in list(self.records.values())
+            if record.reads
+            for path, digest in record.reads.copy().items()
             if digest != executing.WRITTEN
         }
         digest = self.snapshot.digest(data)

@@ -7,7 +7,9 @@ is an index that grows as imports run, and is checked where it is followed.
 from __future__ import annotations
 
 import sys
+from abc import ABCMeta
 from collections.abc import Iterable
+from enum import EnumMeta
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 
@@ -24,9 +26,8 @@ from hotlab.importing.sources import Snapshot, Source, SourceTree
 from hotlab.importing.tracebacks import describe_fault
 
 # Types of most values in modules: no exceptions.
-_COMMON = frozenset(
-    map(id, (type, str, int, float, dict, list, tuple, type(None), FunctionType, ModuleType, ModuleSpec, LabLoader))
-)
+_PLAIN = (type, str, int, float, dict, list, tuple, type(None), ABCMeta, EnumMeta)
+_COMMON = frozenset(map(id, (*_PLAIN, FunctionType, ModuleType, ModuleSpec, LabLoader)))
 
 
 @attrs.frozen(eq=False)
@@ -122,14 +123,17 @@ def read_code(generation: Generation) -> None:
         record = lab.unread.popleft()
         # By type and once for each: a module has many values of few types. By identity: a metaclass may define
         # equality as it likes.
-        types = {id(type(value)): type(value) for value in list(record.namespace.values())}
-        if any(issubclass(types[key], BaseException) for key in types.keys() - _COMMON):
-            for value in list(record.namespace.values()):
-                if issubclass(type(value), BaseException):
+        values = list(record.namespace.values())
+        uncommon = set(map(id, map(type, values))) - _COMMON
+        holds_packages = id(GenerationPackage) in uncommon
+        uncommon.discard(id(GenerationPackage))
+        if uncommon:
+            for value in values:
+                if id(type(value)) in uncommon and issubclass(type(value), BaseException):
                     lab.kept_frames.extend(releasing.engine_frames_behind(value))
         if record.source.kind != "extension":
             try:
-                note_lazy(record, record.home.snapshot, holds_packages=id(GenerationPackage) in types)
+                note_lazy(record, record.home.snapshot, holds_packages=holds_packages)
             except (SyntaxError, ValueError):
                 continue  # of an adopted module, edited since: its next plan says so
         if record.reads or record.listings:

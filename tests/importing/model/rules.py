@@ -128,7 +128,13 @@ def may_need(tree: Tree, name: str) -> set[str]:
     # A star import may bring packages that the module it takes from holds.
     if any(each.form == "star" for each in module.imports):
         held.update(other for other in tree.modules if tree.modules[other].is_package)
-    packages = {each for each in held if each in tree.modules and tree.modules[each].is_package}
+    # A package that is reached by a name leads on to what is in it.
+    while True:
+        packages = {each for each in held if each in tree.modules and tree.modules[each].is_package}
+        more = {joined(package, mention) for package in packages for mention in mentioned} & set(tree.modules)
+        if more <= held:
+            break
+        held |= more
     found.update(joined(package, mention) for package in packages for mention in mentioned)
     found.update(each.target for each in module.imports if each.form == "chain")
     return found - {name, ""}
