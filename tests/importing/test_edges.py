@@ -240,3 +240,13 @@ def test_telling_of_a_failed_import_imports_nothing(lab: LabOnDisk, text: str) -
     report = lab.refresh()
     assert not report.ok and "oven.py" in report.error
     assert lab.state() == before and f"{lab.name}.mill" not in sys.modules
+
+
+def test_a_package_that_was_missing_above_a_missing_module_is_an_edge(lab: LabOnDisk) -> None:
+    """A caught import of `b.c` depends on `b` as well: when that comes, it is tried anew, as in a fresh import."""
+    lab.write(main="try:\n    from .b.c import V\nexcept ImportError:\n    V = -1")
+    lab.enable()
+    assert lab.module("main").V == -1
+    lab.write(b="V = 1")
+    assert lab.refresh().reloaded == (f"{lab.name}.b", f"{lab.name}.main")
+    assert lab.module("main").V == -1
