@@ -140,8 +140,8 @@ def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist:
     if full not in record.needs:
         record.note_need(full)
     module = generation.ready.get(full)
-    if module is None or generation.staged:
-        module = generation.load(full)
+    if module is None or generation.gaps:
+        module = _load_for(record, generation, full)
     if not fromlist:
         root, dot, _rest = full.partition(".")
         if record.state != "ready":
@@ -156,6 +156,16 @@ def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist:
             if not hasattr(module, name):
                 _refuse_from_elsewhere(module, full, name)
     return module
+
+
+def _load_for(record: ModuleRecord, generation: Generation, full: str) -> Any:
+    """Load a module that a record's code asks for. Where a package above it is not there, that one is a need too."""
+    try:
+        return generation.load(full)
+    except ModuleNotFoundError as error:
+        if error.name is not None and full.startswith(error.name + "."):
+            record.note_need(error.name)
+        raise
 
 
 def _refuse_from_elsewhere(package: Any, full: str, name: str) -> None:
@@ -262,7 +272,7 @@ def _bound_import_module(record: ModuleRecord) -> Callable[..., Any]:
         if not executing.under_way() and record.pinned is None:
             # The name is computed: code that old and new callers share asks on behalf of its caller.
             generation = generation_asked_for(lab)
-        module = generation.load(full)
+        module = _load_for(record, generation, full)
         if isinstance(module, GenerationPackage) and record.state != "ready":
             record.held.add(full)
         return module

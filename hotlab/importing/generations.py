@@ -60,6 +60,8 @@ class Generation:
         # Of a staged one: what differs from its predecessor, and what of that it does not share.
         self.changed: tuple[str, ...] = ()
         self.left_out: set[str] = set()
+        # The packages among those that it has not begun to execute: modules below, which it shares, are ready before.
+        self.gaps: set[str] = set()
         # Of a staged one: submodules to be bound, when it is committed, on objects that it shares.
         self.to_bind: list[tuple[Any, str, Any]] = []
         # What the companions of libraries keep with it.
@@ -119,8 +121,8 @@ class Generation:
     def load(self, name: str) -> Any:
         """The module of that name in this generation, executed if it was not yet; half-made only within a cycle."""
         module = self.ready.get(name)
-        if module is not None and not self.staged:
-            return module  # in a staged one, packages above a module that is shared may be yet to be executed
+        if module is not None and not self.gaps:
+            return module
         parent = name.rpartition(".")[0]
         if parent:
             self._load_packages_above(parent)
@@ -139,6 +141,7 @@ class Generation:
                 record = new_record(self, source)
                 for claims in self.claim_logs:
                     claims.add(name)
+                self.gaps.discard(name)
                 self.hold(record)
                 begun = True
             else:

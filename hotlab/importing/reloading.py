@@ -58,6 +58,7 @@ def share_all(plan: Plan, into: Generation) -> None:
             leave_out.update(name for name in records if name not in sources)
         if len(records) != len(plan.executed):
             leave_out.update(name for name in records if name not in plan.executed)
+        into.gaps = {name for name in leave_out if name in packages and name in sources}
         for name in leave_out:
             records.pop(name, None)
             ready.pop(name, None)
@@ -121,6 +122,7 @@ def commit(staged: Generation, before: Generation) -> Swap:
     if before.snapshot.layout is not staged.snapshot.layout:
         _prune(lab.dependants, staged)
     staged.staged = False
+    staged.gaps = set()
     lab.looked_at = None
     lab.overwritten.difference_update(executed)
     lab.current = staged
