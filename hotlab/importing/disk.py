@@ -265,7 +265,7 @@ def _same(one: Snapshot, other: Snapshot) -> bool:
 def _source_like(known: Snapshot | None, name: str, path: str, kind: Kind, digest: str) -> Source | None:
     """The known source that is the same in all that a module can tell."""
     source = known.sources.get(name) if known is not None else None
-    if source is not None and (source.digest, source.kind, source.path) == (digest, kind, path):
+    if source is not None and source.is_like(digest, kind, path):
         return source
     return None
 

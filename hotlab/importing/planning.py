@@ -111,7 +111,7 @@ def same_content(old: Source | None, new: Source | None) -> bool:
         return True
     if old is None or new is None:
         return False
-    return (old.digest, old.kind, old.path) == (new.digest, new.kind, new.path)
+    return old.is_like(new.digest, new.kind, new.path)
 
 
 def read_code(generation: Generation) -> None:

@@ -35,7 +35,8 @@ def stage(plan: Plan, number: int) -> Generation:
                 staged.load(name)
         _compile_lazily_needed(staged)
     except BaseException as error:
-        discard(staged)
+        with base.lab.mutex:
+            discard(staged)
         raise refusal(plan, name, error) from error
     return staged
 
@@ -97,7 +98,10 @@ def _compile_lazily_needed(staged: Generation) -> None:
 
 
 def discard(staged: Generation) -> None:
-    """Drop what a staged generation left in ``sys.modules``: façades of modules that are new in it."""
+    """Drop what a staged generation left in ``sys.modules``: façades of modules that are new in it.
+
+    Called under the lab's mutex.
+    """
     _end_logs(staged)
     for name in list(staged.added_facades):
         staged.drop_added(name)

@@ -108,6 +108,10 @@ class Source:
         # What the digest of a snapshot takes from this source.
         self.line = f"{self.name}\0{self.kind}\0{self.digest}\n".encode()
 
+    def is_like(self, digest: str, kind: Kind, path: str) -> bool:
+        """Whether a source of its name is the same in all that a module can tell."""
+        return (self.digest, self.kind, self.path) == (digest, kind, path)
+
     @property
     def folder(self) -> str:
         """The folder of a package."""
