@@ -249,7 +249,8 @@ def poll():
     go.wait(30)
     answers.put(ask())
 
-threading.Thread(target=poll, daemon=True).start()
+if Arm.speed == 1:  # one poller: those of later generations would ask when the lab is gone
+    threading.Thread(target=poll, daemon=True).start()
 """
     )
     module = running.lab.current.modules[lab_folder.name]
