@@ -6,12 +6,9 @@ is an index that grows as imports run, and is checked where it is followed.
 
 from __future__ import annotations
 
+import itertools
 import sys
-from abc import ABCMeta
 from collections.abc import Iterable
-from enum import EnumMeta
-from importlib.machinery import ModuleSpec
-from types import FunctionType, ModuleType
 
 import attrs
 
@@ -20,14 +17,12 @@ from hotlab.importing.dependencies import needs_unexecuted, note_lazy
 from hotlab.importing.errors import HotlabError, ReloadRefused
 from hotlab.importing.generations import Generation
 from hotlab.importing.graph import in_order, reaching
-from hotlab.importing.loaders import LabLoader
 from hotlab.importing.records import GenerationPackage, ModuleRecord
 from hotlab.importing.sources import Snapshot, Source, SourceTree
 from hotlab.importing.tracebacks import describe_fault
 
-# Types of most values in modules: no exceptions.
-_PLAIN = (type, str, int, float, dict, list, tuple, type(None), ABCMeta, EnumMeta)
-_COMMON = frozenset(map(id, (*_PLAIN, FunctionType, ModuleType, ModuleSpec, LabLoader)))
+# What to look for among the values of modules.
+_OF_NOTE = itertools.repeat((BaseException, GenerationPackage))
 
 
 @attrs.frozen(eq=False)
@@ -121,15 +116,14 @@ def read_code(generation: Generation) -> None:
         releasing.clear_finished(lab.kept_frames)
     while lab.unread:
         record = lab.unread.popleft()
-        # By type and once for each: a module has many values of few types. By identity: a metaclass may define
-        # equality as it likes.
+        # By type: isinstance would ask a value for its class, which may be code of the lab's.
         values = list(record.namespace.values())
-        uncommon = set(map(id, map(type, values))) - _COMMON
-        holds_packages = id(GenerationPackage) in uncommon
-        uncommon.discard(id(GenerationPackage))
-        if uncommon:
+        holds_packages = False
+        if any(map(issubclass, map(type, values), _OF_NOTE)):
             for value in values:
-                if id(type(value)) in uncommon and issubclass(type(value), BaseException):
+                if type(value) is GenerationPackage:
+                    holds_packages = True
+                elif issubclass(type(value), BaseException):
                     lab.kept_frames.extend(releasing.engine_frames_behind(value))
         if record.source.kind != "extension":
             try:
