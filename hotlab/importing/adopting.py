@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hotlab.importing.dependencies import note_all
 from hotlab.importing.facades import Facade, loader_of
 from hotlab.importing.loaders import LabLoader, make_spec
-from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, own_namespace
+from hotlab.importing.records import GenerationPackage, ModuleRecord, children_of, next_place, own_namespace
 
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
@@ -46,7 +46,7 @@ def _adopt(generation: Generation, name: str, module: ModuleType) -> None:
     namespace["__builtins__"] = generation.lab.builtins
     record = ModuleRecord(
         name, source, generation.lab, spec, module, namespace, generation.number, None,
-        True, get_ident(), state="ready", facade=module, adopted=True,
+        True, get_ident(), next_place(), state="ready", facade=module, adopted=True,
     )  # fmt: skip
     loader.record = record
     module.__class__ = Facade

@@ -67,12 +67,23 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
         if record is None or not lab.enabled:
             return real["__import__"](name, globals, locals, fromlist or (), level)
         if level:
-            name = absolute_name(name, globals, level)
+            package = (
+                globals["__package__"] if level == 1 and globals is not None and "__package__" in globals else None
+            )
+            name = f"{package}.{name}" if package and name else absolute_name(name, globals, level)
             own = name == own_name or name.startswith(below)
         if own:
-            if record.state != "ready":
-                return _find_for(record, record.home, name, fromlist or ())
-            return _import_for(record, name, fromlist or ())
+            if record.state == "ready":
+                return _import_for(record, name, fromlist or ())
+            current = lab.current  # read first: a commit pins before it moves the current one
+            generation = record.pinned or current
+            if fromlist:
+                module = generation.plain.get(name)
+                if module is not None and (not generation.gaps or generation.has_no_gap_above(name)):
+                    if name not in record.needs:
+                        record.note_need(name)
+                    return module
+            return _find_for(record, generation, name, fromlist or ())
         found = real["__import__"](name, globals, locals, fromlist or (), 0)
         return found if fromlist and name != "importlib" else _importlib_for(record)
 
@@ -140,21 +151,25 @@ def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist:
     if full not in record.needs:
         record.note_need(full)
     module = generation.ready.get(full)
-    if module is None or generation.gaps:
+    if module is None or (generation.gaps and not generation.has_no_gap_above(full)):
         module = _load_for(record, generation, full)
     if not fromlist:
         root, dot, _rest = full.partition(".")
         if record.state != "ready":
             record.held.add(root)
-        if dot:
-            _bind_unfinished(generation, full)
-        return generation.ready.get(root) or generation.load(root)
+        if not dot:
+            return module
+        _bind_unfinished(generation, full)
+        # A half-made one is not waited for, as above.
+        return generation.ready.get(root) or generation.packages.get(root) or generation.load(root)
     if full in generation.packages or (type(module) is not ModuleType and hasattr(module, "__path__")):
         return _take(record, generation, module, full, fromlist)
     if full in record.lab.were_packages:
         for name in fromlist:
             if not hasattr(module, name):
                 _refuse_from_elsewhere(module, full, name)
+    elif generation.ready.get(full) is module:
+        generation.plain[full] = module
     return module
 
 
@@ -202,19 +217,17 @@ def _take(
     Returns:
         The object to take the names from.
     """
-    sources = generation.snapshot.sources
-    below = generation.snapshot.layout.children(full)
-    if isinstance(package, GenerationPackage):
+    layout, sources = generation.snapshot.layout, generation.snapshot.sources
+    below = layout.children(full)
+    if type(package) is GenerationPackage:
         # Most of what a package re-exports is neither a submodule nor missing. That is found out without a step for
         # each name, and taken from the plain module, which is as fast as in plain Python.
-        real = record_of(package)
-        special = set(names).difference(real.namespace)
-        special |= below.intersection(names)
-        if full in record.lab.came_or_went:
-            special |= record.lab.came_or_went[full].intersection(names)
-        if not special and not real.adopted:
+        real, comings = record_of(package), record.lab.comings
+        plain = comings.no_submodules(layout, full, names)
+        missing = plain.difference(real.namespace)
+        if not missing and len(plain) == len(names) and not real.adopted:
             return real.body
-        names = [name for name in names if name in special]
+        names = [name for name in names if name in missing or name not in plain]
     for name in names:
         if name == "*":
             exported = getattr(package, "__all__", ())

@@ -2,36 +2,81 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Iterable
+from enum import EnumMeta
+from importlib.machinery import ModuleSpec
+from itertools import repeat
+from types import FunctionType, ModuleType
+from typing import Any
 
 from hotlab.importing.binding import absolute_name
 from hotlab.importing.executing import listing_digest
 from hotlab.importing.imports_in_code import ImportStatement, all_imports
 from hotlab.importing.records import GenerationPackage, ModuleRecord, is_submodule
-from hotlab.importing.sources import LazyNeeds, Snapshot, Source
+from hotlab.importing.sources import Layout, LazyNeeds, Snapshot, Source
+
+_OF_NOTE = (BaseException, GenerationPackage)
+# Types of most values in modules.
+_PLAIN = {type, str, int, float, dict, list, tuple, type(None), ABCMeta, EnumMeta, FunctionType, ModuleType, ModuleSpec}
 
 
-def note_lazy(record: ModuleRecord, snapshot: Snapshot, *, holds_packages: bool) -> None:
+def values_of_note(record: ModuleRecord, layout: Layout) -> list[Any]:
+    """The exceptions that a module holds, and the packages of its lab but for those right below it."""
+    name, namespace = record.name, record.namespace
+    if record.source.is_package:
+        namespace = namespace.copy()
+        for last in layout.packages_in(name):
+            if is_submodule(namespace.get(last), name, last):
+                del namespace[last]
+    try:
+        uncommon = set(map(type, list(namespace.values()))) - _PLAIN
+    except Exception:
+        pass  # a metaclass may say that its classes have no hash
+    else:
+        if not any(map(issubclass, uncommon, repeat(_OF_NOTE))):
+            return []
+    # By type: isinstance would ask a value for its class, which may be code of the lab's.
+    noted = [item for item in list(namespace.items()) if issubclass(type(item[1]), _OF_NOTE)]
+    return [value for key, value in noted if not is_submodule(value, name, key)]
+
+
+def note_as_before(record: ModuleRecord, snapshot: Snapshot) -> bool:
+    """Note what a record's code may import later where that is known from an earlier execution of the same source.
+
+    Returns:
+        Whether that is all there is to know of it.
+    """
+    last = record.source.lazy_needs
+    if last is None or last.layout is not snapshot.layout or last.held or last.held_after:
+        return False
+    if record.held or record.reads or record.listings or record.source.is_package:
+        return False
+    if values_of_note(record, snapshot.layout):
+        return False
+    record.lazy = last.needs
+    return True
+
+
+def note_lazy(record: ModuleRecord, snapshot: Snapshot) -> None:
     """Note what a record's code may import later, and what it reaches through packages that it holds.
 
     Raises:
         SyntaxError, ValueError: the source of an adopted module is faulty by now.
     """
-    if holds_packages:
-        packages = [item for item in list(record.namespace.items()) if type(item[1]) is GenerationPackage]
-        record.held.update(value.__name__ for key, value in packages if not is_submodule(value, record.name, key))
-    source, held = record.source, frozenset(record.held)
+    source, held = record.source, record.held
     last = source.lazy_needs
     if last is None or last.layout is not snapshot.layout or last.held != held:
         facts = source.facts()
         needs, held_after = _named(source, facts.lazy, snapshot)
         needs |= _named_by_strings(source, facts.named)
         needs |= _reached_through_packages(source, held | held_after, snapshot)
-        last = source.lazy_needs = LazyNeeds(snapshot.layout, held, frozenset(needs), frozenset(held_after))
+        last = source.lazy_needs = LazyNeeds(snapshot.layout, frozenset(held), frozenset(needs), frozenset(held_after))
         for name in needs:
             record.lab.note_dependant(name, record.name)
     record.lazy = last.needs
-    record.held |= last.held_after
+    if last.held_after:
+        record.held |= last.held_after
 
 
 def note_all(record: ModuleRecord, snapshot: Snapshot) -> None:

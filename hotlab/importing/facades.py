@@ -13,7 +13,7 @@ import importlib.machinery
 import sys
 from collections.abc import Iterable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from hotlab.importing import executing
 from hotlab.importing.asking import generation_asked_for
@@ -32,20 +32,24 @@ class Facade(ModuleType):
     """One lab module as the outside sees it. Lives as long as its module is current."""
 
     def __getattribute__(self, name: str) -> Any:
+        making = executing.under_way()
+        if making and name == "__dict__":
+            # dataclasses ask for the namespace of the module that is being executed twenty times a class.
+            record = making[-1][1]
+            if record.facade is self and not record.has_view:
+                return record.namespace
         if name in _OWN:
             return super().__getattribute__(name)
         if name == "__spec__":
             return _spec_of(self)
-        making = executing.under_way()
         if making:
-            # dataclasses ask for the namespace of the module that is being executed twenty times a class.
             record = making[-1][1]
             loader = own_namespace(self)["__loader__"]
             if record.lab is loader.lab and record.name != loader.name:
                 if name == "__dict__" or not name.startswith("__"):
                     record.note_need(loader.name)  # looked up by name, by itself or a library
             elif record.lab is loader.lab and not record.has_view:
-                return record.namespace if name == "__dict__" else outside(getattr(record.body, name))
+                return outside(getattr(record.body, name))
         found, module = _target(self, load=not name.startswith("__"))
         if found is None:
             if name == "__dict__":
@@ -127,14 +131,22 @@ class _PackageView(NamespaceView):
         delattr(self._package, name)
 
 
-def make_facade(lab: Lab, source: Source, last: object = None) -> Facade:
-    """A new façade for a module; `last` is the one that stands in ``sys.modules``, if any."""
+def is_facade_for(present: object, lab: Lab, source: Source) -> TypeGuard[Facade]:
+    """Whether what ``sys.modules`` has stands for this source as well: outside, a module is one object for good."""
+    if type(present) is not Facade:
+        return False
+    own = own_namespace(present)
+    loader = own["__loader__"]
+    if loader.lab is not lab or loader.record is not None or (loader.name, loader.path) != (source.name, source.path):
+        return False
+    return ("__path__" in own) == source.is_package
+
+
+def make_facade(lab: Lab, source: Source) -> Facade:
+    """A new façade for a module."""
     facade = Facade(source.name)
     own = own_namespace(facade)
-    loader = loader_of(last) if type(last) is Facade else None
-    if loader is None or loader.record is not None or loader.lab is not lab or loader.path != source.path:
-        loader = LabLoader(lab, source.name, source.path)
-    own["__loader__"] = loader
+    own["__loader__"] = LabLoader(lab, source.name, source.path)
     own["__package__"] = source.name if source.is_package else source.name.rpartition(".")[0]
     if source.is_package:
         own["__path__"] = [source.folder]
@@ -145,7 +157,8 @@ def make_facade(lab: Lab, source: Source, last: object = None) -> Facade:
 
 def loader_of(facade: Facade) -> LabLoader:
     """The loader of a façade."""
-    return cast("LabLoader", own_namespace(facade)["__loader__"])
+    loader: LabLoader = own_namespace(facade)["__loader__"]
+    return loader
 
 
 def _spec_of(facade: Facade) -> importlib.machinery.ModuleSpec | None:

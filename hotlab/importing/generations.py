@@ -17,22 +17,22 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from hotlab.importing import executing
-from hotlab.importing.facades import Facade, loader_of, make_facade
-from hotlab.importing.loaders import LabLoader, make_spec
+from hotlab.importing.dependencies import note_as_before
+from hotlab.importing.facades import Facade, loader_of
 from hotlab.importing.locks import DeadlockError
+from hotlab.importing.making_records import new_record
 from hotlab.importing.records import (
     GenerationPackage,
     ModuleRecord,
     children_of,
     is_submodule,
-    own_namespace,
     unfinished_in,
 )
 from hotlab.importing.registry import Registry
 
 if TYPE_CHECKING:
     from hotlab.importing.labs import Lab
-    from hotlab.importing.sources import Snapshot, Source
+    from hotlab.importing.sources import Snapshot
 
 
 class Generation:
@@ -47,6 +47,8 @@ class Generation:
         self.ready: dict[str, Any] = {}
         self.packages: dict[str, GenerationPackage] = {}
         self.executed: list[str] = []
+        # Ready modules that from-imports need not look into: plain ones that are a package in no generation.
+        self.plain: dict[str, Any] = {}
         # What import statements in functions were answered: (place of the record, name, names taken) → module.
         self.answers: dict[tuple[int, str, tuple[str, ...]], Any] = {}
         self.staged = False
@@ -62,6 +64,9 @@ class Generation:
         self.left_out: set[str] = set()
         # The packages among those that it has not begun to execute: modules below, which it shares, are ready before.
         self.gaps: set[str] = set()
+        self.without_gaps: set[str] = set()
+        # Of a staged one: what the modules need, eagerly or lazily, whose code need not be read again.
+        self.needed: set[str] = set()
         # Of a staged one: submodules to be bound, when it is committed, on objects that it shares.
         self.to_bind: list[tuple[Any, str, Any]] = []
         # What the companions of libraries keep with it.
@@ -121,7 +126,7 @@ class Generation:
     def load(self, name: str) -> Any:
         """The module of that name in this generation, executed if it was not yet; half-made only within a cycle."""
         module = self.ready.get(name)
-        if module is not None and not self.gaps:
+        if module is not None and (not self.gaps or self.has_no_gap_above(name)):
             return module
         parent = name.rpartition(".")[0]
         if parent:
@@ -159,6 +164,17 @@ class Generation:
         lock.release()
         return self.load(name)  # where the other thread failed, it is this one's turn
 
+    def has_no_gap_above(self, name: str) -> bool:
+        """Whether all packages above a module were executed, or begun."""
+        parent = above = name.rpartition(".")[0]
+        if parent not in self.without_gaps:
+            while above:
+                if above in self.gaps:
+                    return False
+                above = above.rpartition(".")[0]
+            self.without_gaps.add(parent)
+        return True
+
     def _load_packages_above(self, parent: str) -> None:
         """All of them, the root first: in a new generation an outer one may not be executed where an inner one is."""
         end = parent.find(".")
@@ -178,7 +194,7 @@ class Generation:
         self.records[record.name] = record
         if record.has_view:
             self.packages[record.name] = GenerationPackage(record, {})
-            self.lab.were_packages.add(record.name)
+            self.lab.note_package(record.name)
 
     def _execute(self, record: ModuleRecord) -> None:
         """Execute a module that this thread has claimed.
@@ -203,7 +219,8 @@ class Generation:
                 finally:
                     executing.leave()
                 self._take_replacement(record, facade)
-            self._bind_hidden(record, bound)
+            if bound:
+                self._bind_hidden(record, bound)
             self._bind_on_replacement(record)
         except BaseException:
             if facade is not None:
@@ -223,6 +240,9 @@ class Generation:
                 unfinished_in(self.packages[parent]).pop(last, None)
             self.records.pop(record.name, None)
             self.packages.pop(record.name, None)
+            if self.staged and record.source.is_package and record.name in self.left_out:
+                self.gaps.add(record.name)
+                self.without_gaps.clear()
             self._let_others_go_on(record)
 
     @staticmethod
@@ -242,9 +262,9 @@ class Generation:
 
     def _show_facade(self, record: ModuleRecord) -> Facade:
         original = sys.modules.get(record.name)
-        if isinstance(original, Facade):
+        if type(original) is Facade:
             return original
-        facade = cast("Facade", record.facade)
+        facade: Facade = record.facade  # type: ignore[assignment]
         sys.modules[record.name] = facade
         self.added_facades[record.name] = (facade, original)
         return facade
@@ -252,8 +272,10 @@ class Generation:
     def _take_replacement(self, record: ModuleRecord, facade: Facade) -> None:
         name = record.name
         now = sys.modules.get(name)
-        if type(now) is Facade:
-            if now is not facade and loader_of(now).lab is self.lab and loader_of(now).name == name:
+        if now is facade:
+            pass
+        elif type(now) is Facade:
+            if loader_of(now).lab is self.lab and loader_of(now).name == name:
                 record.facade = now  # of another thread, which imports it from outside at this moment
         elif now is not None:
             record.replacement = now
@@ -286,32 +308,41 @@ class Generation:
         module = self._module_of(record)
         parent, _, last = name.rpartition(".")
         above = self.records.get(parent)
+        as_before = self.staged and note_as_before(record, self.snapshot)
         with self.lab.mutex:
+            current = self.lab.current is self
             if above is not None:
                 if parent in self.packages:
-                    children_of(self.packages[parent])[last] = module
-                    unfinished_in(self.packages[parent]).pop(last, None)
+                    package = self.packages[parent]
+                    children_of(package)[last] = module
+                    unfinished_in(package).pop(last, None)
                 # A namespace that is the current generation's too is not for a staged or an old one to write into.
-                if (self.lab.current is self or above.pinned is self) and is_submodule(module, parent, last):
+                if (above.pinned is self or current) and (
+                    record.replacement is None or is_submodule(module, parent, last)
+                ):
                     above.bind(last, module)
-            if self.staged or self.lab.current is self:  # an old one's own modules matter to no plan
+            if as_before:
+                self.needed.update(record.needs, record.lazy)
+            elif self.staged or current:  # an old one's own modules matter to no plan
                 self.lab.unread.append(record)
             record.state = "ready"
+            record.noted = frozenset()
             self.ready[name] = module
             self.executed.append(name)
-            self._let_others_go_on(record)
+            if record.lock is not None:
+                self._let_others_go_on(record)
 
     def _bind_children(self, record: ModuleRecord) -> dict[str, Any]:
         """A package that is executed again has the submodules that are not. Gives them."""
-        prefix, namespace = record.name + ".", record.namespace
-        children = children_of(self.packages[record.name])
-        for last in self.snapshot.layout.children(record.name):
-            module = self.ready.get(prefix + last)
-            if module is not None:
+        name, ready = record.name, self.ready
+        found = {last: ready[below] for last, below in self.snapshot.layout.below(name) if below in ready}
+        if found:
+            children_of(self.packages[name]).update(found)
+            namespace = record.namespace
+            for last, module in found.items():
                 if type(module) is ModuleType or type(module) is GenerationPackage:
                     namespace.setdefault(last, module)
-                children[last] = module
-        return children.copy()
+        return found
 
     def _bind_hidden(self, record: ModuleRecord, bound: dict[str, Any]) -> None:
         """A value of the package's own hides a submodule of its name only where that was imported before it was set.
@@ -352,35 +383,3 @@ def bind_on(package: Any, last: str, module: Any) -> None:
         setattr(package, last, module)
     except AttributeError:
         warnings.warn(f"Cannot set an attribute on {package!r} for child module {last!r}", ImportWarning, stacklevel=2)
-
-
-def new_record(generation: Generation, source: Source) -> ModuleRecord:
-    """A record for a module that is about to be executed, with the globals its code will have."""
-    lab, name, kind = generation.lab, source.name, source.kind
-    loader = LabLoader(lab, name, source.path)
-    spec = make_spec(loader, source)
-    body = ModuleType(name)
-    namespace = own_namespace(body)
-    pinned = None if generation is lab.current else generation
-    record = ModuleRecord(
-        name, source, lab, spec, body, namespace, generation.number, pinned, source.is_package, get_ident()
-    )
-    loader.record = record
-    known = lab.current.records.get(name)
-    if known is not None:
-        record.place = known.place  # the order of the first imports stays that of all later executions
-    namespace["__spec__"] = spec
-    namespace["__loader__"] = loader
-    namespace["__builtins__"] = lab.builtins
-    namespace["__package__"] = name if source.is_package else name.rpartition(".")[0]
-    if source.is_package:
-        namespace["__path__"] = [source.folder]
-    if kind != "namespace":
-        namespace["__file__"] = source.path
-        namespace["__cached__"] = spec.cached = source.cached
-    present = sys.modules.get(name)
-    if isinstance(present, Facade) and not lab.is_facade_of_record(present):
-        record.facade = present
-    elif kind != "extension":
-        record.facade = make_facade(lab, source, present)
-    return record

@@ -15,12 +15,12 @@ from hotlab.importing import executing, live_builtins, planning, reloading, reti
 from hotlab.importing.asking import generation_asked_for
 from hotlab.importing.binding import bound_import
 from hotlab.importing.errors import HotlabError, ReloadInProgress
-from hotlab.importing.facades import Facade, loader_of, make_facade
+from hotlab.importing.facades import Facade, make_facade
 from hotlab.importing.generations import Generation, bind_on
 from hotlab.importing.planning import Plan
 from hotlab.importing.records import ModuleRecord
 from hotlab.importing.retiring import Swap
-from hotlab.importing.sources import SourceTree, digest_of
+from hotlab.importing.sources import Comings, SourceTree, digest_of
 from hotlab.importing.turns import Turn
 
 log = logging.getLogger(__name__)
@@ -55,9 +55,8 @@ class Lab:
         # Modules in whose namespaces another text than their generation's was run by hand.
         self.overwritten: set[str] = set()
         self.holding: set[str] = set()
-        # Of packages: the last parts of names of submodules that not every generation has. Names that are packages
-        # in some generation.
-        self.came_or_went: dict[str, frozenset[str]] = {}
+        self.comings = Comings({})
+        # Names that are packages in some generation.
         self.were_packages: set[str] = set()
         self.unexecuted: set[str] = set()
         # Undo functions of the companions of libraries that lab code imports; told of each generation that is current.
@@ -92,6 +91,15 @@ class Lab:
         key, alive = id(generation), self._alive
         alive[key] = weakref.ref(generation, lambda _gone: alive.pop(key, None))
 
+    def note_package(self, name: str) -> None:
+        """A module is a package in some generation."""
+        if name not in self.were_packages:
+            self.were_packages.add(name)
+            for reference in self._alive.copy().values():
+                generation = reference()
+                if generation is not None:
+                    generation.plain.pop(name, None)
+
     def forget(self, staged: Generation) -> None:
         """A staged generation was given up."""
         self._alive.pop(id(staged), None)
@@ -105,11 +113,6 @@ class Lab:
             known.add(dependant)
             if self.dependants.get(need) is known:  # else it was pruned meanwhile
                 return
-
-    def is_facade_of_record(self, facade: Facade) -> bool:
-        """Whether a façade stands for a module that the current generation has executed."""
-        record = self.current.records.get(loader_of(facade).name)
-        return record is not None and record.facade is facade
 
     def facade_for(self, name: str) -> Facade | None:
         """The façade of a module in the generation that is asked for; a new one where it was not imported yet."""

@@ -6,23 +6,19 @@ is an index that grows as imports run, and is checked where it is followed.
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Iterable
 
 import attrs
 
 from hotlab.importing import executing, releasing
-from hotlab.importing.dependencies import needs_unexecuted, note_lazy
+from hotlab.importing.dependencies import needs_unexecuted, note_lazy, values_of_note
 from hotlab.importing.errors import HotlabError, ReloadRefused
 from hotlab.importing.generations import Generation
 from hotlab.importing.graph import in_order, reaching
 from hotlab.importing.records import GenerationPackage, ModuleRecord
 from hotlab.importing.sources import Snapshot, Source, SourceTree
 from hotlab.importing.tracebacks import describe_fault
-
-# What to look for among the values of modules.
-_OF_NOTE = itertools.repeat((BaseException, GenerationPackage))
 
 
 @attrs.frozen(eq=False)
@@ -111,34 +107,31 @@ def same_content(old: Source | None, new: Source | None) -> bool:
 
 def read_code(generation: Generation) -> None:
     """Read the lazy imports off the modules of a lab that were executed since it was done last."""
-    lab = generation.lab
+    lab, ready = generation.lab, generation.ready
+    needed, generation.needed = generation.needed, set()
     if lab.kept_frames:
         releasing.clear_finished(lab.kept_frames)
     while lab.unread:
         record = lab.unread.popleft()
-        # By type: isinstance would ask a value for its class, which may be code of the lab's.
-        values = list(record.namespace.values())
-        holds_packages = False
-        if any(map(issubclass, map(type, values), _OF_NOTE)):
-            for value in values:
-                if type(value) is GenerationPackage:
-                    holds_packages = True
-                elif issubclass(type(value), BaseException):
-                    lab.kept_frames.extend(releasing.engine_frames_behind(value))
+        snapshot = record.home.snapshot
+        for value in values_of_note(record, snapshot.layout):
+            if isinstance(value, GenerationPackage):
+                record.held.add(value.__name__)
+            else:
+                lab.kept_frames.extend(releasing.engine_frames_behind(value))
         if record.source.kind != "extension":
             try:
-                note_lazy(record, record.home.snapshot, holds_packages=holds_packages)
+                note_lazy(record, snapshot)
             except (SyntaxError, ValueError):
                 continue  # of an adopted module, edited since: its next plan says so
         if record.reads or record.listings:
             lab.reading.add(record.name)
         if record.held or record.source.is_package:
             lab.holding.add(record.name)
-        # What it needs and does not have: it asks for it later, or asked in vain, for that failed and was caught.
-        missing = record.needs.difference(generation.ready)
-        missing |= record.lazy.difference(generation.ready)
-        if missing:
-            _follow_unexecuted(generation, missing)
+        needed.update(record.needs, record.lazy)
+    # What they need and do not have: they ask for it later, or asked in vain, for that failed and was caught.
+    if not needed <= ready.keys():
+        _follow_unexecuted(generation, needed.difference(ready))
     for name in lab.unexecuted.copy():
         source = generation.snapshot.get(name)
         if name in generation.ready or source is None:

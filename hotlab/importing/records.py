@@ -12,7 +12,7 @@ import dis
 import importlib.machinery
 import itertools
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Set
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _module_members: Any = vars(ModuleType)
 own_namespace: Callable[[ModuleType], dict[str, Any]] = _module_members["__dict__"].__get__
-_counter = itertools.count()
+next_place = itertools.count().__next__
 _CHILDREN = "__hotlab_children__"
 _UNFINISHED = "__hotlab_unfinished__"
 _IMPORT_FROM = dis.opmap["IMPORT_FROM"]
@@ -52,11 +52,13 @@ class ModuleRecord:
         pinned: the generation in which its code imports where that is not the current one: the newest that holds this
             very record once another has taken its place, a staged one, an old one that executed it late.
         needs: names of the lab modules that its code has imported, whether they exist or not.
+        noted: those of which the lab knew before that a module of this name needs them.
         lazy: those that it may import later, read off its code; filled in by ``dependencies.note_lazy``.
         hidden: names of submodules whose binding has taken the place of another value of the package's.
         held: packages that it has as objects, through which it may reach their submodules.
         attachments: what the companions of libraries keep with it.
         owner: the thread that executes it, or did.
+        place: in the order of the first imports.
         lock: held by the owner while it is executed and others wait for it.
     """
 
@@ -70,9 +72,11 @@ class ModuleRecord:
     pinned: Generation | None
     has_view: bool
     owner: int
+    place: int
     state: Literal["executing", "ready"] = "executing"
     lock: ModuleLock | None = None
     needs: set[str] = attrs.field(factory=set)
+    noted: Set[str] = frozenset()
     lazy: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     held: set[str] = attrs.field(factory=set)
@@ -85,7 +89,6 @@ class ModuleRecord:
     attachments: list[Any] | None = None
     adopted: bool = False
     guarded: bool = False
-    place: int = attrs.field(factory=lambda: next(_counter))
 
     @property
     def home(self) -> Generation:
@@ -113,8 +116,7 @@ class ModuleRecord:
         """Its code imports a lab module."""
         if name not in self.needs:
             self.needs.add(name)
-            known = self.lab.dependants.get(name)
-            if known is None or self.name not in known:
+            if name not in self.noted:
                 self.lab.note_dependant(name, self.name)
 
 

@@ -31,7 +31,7 @@ def stage(plan: Plan, number: int) -> Generation:
     name = ""
     try:
         for name in plan.affected:
-            if name in plan.snapshot.sources:
+            if name not in staged.ready and name in plan.snapshot.sources:
                 staged.load(name)
         _compile_lazily_needed(staged)
     except BaseException as error:
@@ -49,12 +49,11 @@ def share_all(plan: Plan, into: Generation) -> None:
     base, lab, sources = plan.base, plan.base.lab, into.snapshot.sources
     leave_out = set(plan.affected)
     if base.snapshot.layout is not into.snapshot.layout:
-        for name in base.snapshot.sources.keys() ^ sources.keys():
-            parent, _, last = name.rpartition(".")
-            lab.came_or_went[parent] = lab.came_or_went.get(parent, frozenset()) | {last}
+        lab.comings = lab.comings.with_more(base.snapshot.sources.keys() ^ sources.keys())
     with lab.mutex:
         base.claim_logs.append(into.late)
         records, ready, packages = base.records.copy(), base.ready.copy(), base.packages.copy()
+        plain = base.plain.copy()
         if base.snapshot.layout is not into.snapshot.layout:
             leave_out.update(name for name in records if name not in sources)
         if len(records) != len(plan.executed):
@@ -64,7 +63,8 @@ def share_all(plan: Plan, into: Generation) -> None:
             records.pop(name, None)
             ready.pop(name, None)
             packages.pop(name, None)
-        into.records, into.ready, into.left_out = records, ready, leave_out
+            plain.pop(name, None)
+        into.records, into.ready, into.plain, into.left_out = records, ready, plain, leave_out
         _share_packages(into, packages)
     for name in leave_out:
         parent, _, last = name.rpartition(".")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -41,24 +41,75 @@ class Layout:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = sorted(names)
+        self._below: dict[str, list[tuple[str, str]]] | None = None
+        self._children: dict[str, frozenset[str]] = {}
         self._packages: list[str] = []
-        self._children: dict[str, frozenset[str]] | None = None
+        self._packages_in: dict[str, list[str]] = {}
+
+    def _known(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        if self._below is None:
+            found: dict[str, list[tuple[str, str]]] = {}
+            for name in self.names:
+                above, _, last = name.rpartition(".")
+                found.setdefault(above, []).append((last, name))
+            self._children = {above: frozenset(last for last, _name in names) for above, names in found.items()}
+            for above, names in found.items():
+                self._packages_in[above] = [last for last, name in names if name in found]
+            self._packages = sorted(found)
+            self._below = found
+        return self._below
 
     def packages(self) -> list[str]:
         """The names above modules, sorted; the first is empty, above the root."""
-        self.children("")
+        self._known()
         return self._packages
+
+    def below(self, package: str) -> Sequence[tuple[str, str]]:
+        """A package's submodules: the last parts of their names, and their names."""
+        return self._known().get(package, ())
 
     def children(self, package: str) -> frozenset[str]:
         """The last parts of the names of a package's submodules."""
-        if self._children is None:
-            found: dict[str, list[str]] = {}
-            for name in self.names:
-                above, _, last = name.rpartition(".")
-                found.setdefault(above, []).append(last)
-            self._packages = sorted(found)
-            self._children = {above: frozenset(names) for above, names in found.items()}
+        self._known()
         return self._children.get(package, frozenset())
+
+    def packages_in(self, package: str) -> Sequence[str]:
+        """The last parts of the names of those submodules that have submodules themselves."""
+        self._known()
+        return self._packages_in.get(package, ())
+
+
+class Comings:
+    """Which submodules of which packages not every generation of a lab has, up to the newest.
+
+    Another one takes its place where that changes.
+    """
+
+    def __init__(self, names: Mapping[str, frozenset[str]]) -> None:
+        self.names = names
+        self._plain: dict[tuple[Layout, str, Sequence[str]], frozenset[str]] = {}
+
+    def with_more(self, names: Iterable[str]) -> Comings:
+        """These and the modules of these names."""
+        found = dict(self.names)
+        for name in names:
+            parent, _, last = name.rpartition(".")
+            found[parent] = found.get(parent, frozenset()) | {last}
+        return Comings(found)
+
+    def no_submodules(self, layout: Layout, package: str, names: Sequence[str]) -> frozenset[str]:
+        """Those names, of what a statement imports from a package, which are a submodule in no generation."""
+        if type(names) is not tuple:
+            return self._without_submodules(layout, package, names)
+        key = (layout, package, names)
+        found = self._plain.get(key)
+        if found is None:
+            found = self._plain[key] = self._without_submodules(layout, package, names)
+        return found
+
+    def _without_submodules(self, layout: Layout, package: str, names: Sequence[str]) -> frozenset[str]:
+        known = layout.children(package) | self.names.get(package, frozenset())
+        return frozenset(name for name in names if type(name) is str and name != "*" and name not in known)
 
 
 @attrs.frozen(eq=False)
@@ -101,6 +152,7 @@ class Source:
     _facts: CodeFacts | None = attrs.field(default=None, init=False, repr=False)
     lazy_needs: LazyNeeds | None = attrs.field(default=None, init=False, repr=False)
     _cached: str | None = attrs.field(default=None, init=False, repr=False)
+    _folder: str | None = attrs.field(default=None, init=False, repr=False)
     line: bytes = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -115,7 +167,9 @@ class Source:
     @property
     def folder(self) -> str:
         """The folder of a package."""
-        return self.path if self.kind == "namespace" else os.path.dirname(self.path)
+        if self._folder is None:
+            self._folder = self.path if self.kind == "namespace" else os.path.dirname(self.path)
+        return self._folder
 
     @property
     def cached(self) -> str | None:

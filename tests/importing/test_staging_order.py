@@ -54,3 +54,25 @@ def test_a_value_comes_back_when_the_submodule_that_hid_it_goes(lab: LabOnDisk) 
     (lab.folder / lab.name / "oven.py").unlink()
     assert lab.refresh().ok
     assert lab.module().oven == 1
+
+
+def test_a_package_that_failed_is_tried_again(lab: LabOnDisk) -> None:
+    """Each import of what is below it executes it anew, as in a fresh import, also where that is shared and ready."""
+    tried = "try:\n    from .dev.oven import V as W\nexcept ValueError as error:\n    W = str(error)\n"
+    root = f"TRIED = []\n{tried}FIRST = W, len(TRIED)\n{tried}SECOND = W, len(TRIED)"
+    lab.write(
+        init=root,
+        dev__init="from .. import TRIED\nTRIED.append(1)",
+        dev__oven="V = 1",
+    )
+    lab.enable()
+    assert (lab.module().FIRST, lab.module().SECOND) == ((1, 1), (1, 1))
+    oven = lab.module("dev.oven")
+    lab.write(
+        init=f"{root}\nEDITED = True",
+        dev__init="from .. import TRIED\nTRIED.append(1)\nif len(TRIED) == 1:\n    raise ValueError('not yet')",
+    )
+    report = lab.refresh()
+    assert report.ok, report.error
+    assert f"{lab.name}.dev.oven" not in report.reloaded and lab.module("dev.oven") is oven
+    assert (lab.module().FIRST, lab.module().SECOND) == (("not yet", 1), (1, 2))
