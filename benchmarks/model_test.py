@@ -1,9 +1,11 @@
 """The model test at length: random packages, edits and old tasks against a fresh interpreter.
 
     python benchmarks/model_test.py --edits 100000 [--seed 1] [--processes 2]
+    python benchmarks/model_test.py --edits 100000 --seed 1 --portion 5 --shrink
 
-Its result is written to benchmarks/results/model_test.md. It ends at the first disagreement, which it prints, with
-exit code 1.
+The edits are made in portions, each with a seed of its own. The result is written to
+benchmarks/results/model_test.md. It ends at the first disagreement, which it prints with its portion, and exit code 1.
+The second command tries that portion alone, and makes the example small, which may take many minutes.
 """
 
 from __future__ import annotations
@@ -29,12 +31,16 @@ RESULT = Path(__file__).resolve().parent / "results" / "model_test.md"
 PORTION = 2000
 
 
-def portion(edits: int, seed: int) -> Tally:
-    """Try so many edits in this process. Raises Disagreement."""
+def portion(edits: int, place: int, seed: int, shrink: bool) -> Tally:
+    """Try so many edits in this process. Raises Disagreement, whose text begins with where it was."""
     sys.dont_write_bytecode = False
     setting = new_setting()
     try:
-        run(setting, edits=edits, seed=seed)
+        run(setting, edits=edits, seed=seed * 1_000_003 + place, shrink=shrink)
+    except Disagreement as found:
+        # While an example is made small, edits are counted on.
+        count = "" if shrink else f", after {setting.tally.edits:,} edits of it"
+        raise Disagreement(f"seed {seed}, portion {place}{count}: {found}") from None
     finally:
         setting.close()
     return setting.tally
@@ -70,11 +76,12 @@ def tried(asked: argparse.Namespace, said: Callable[[Tally], None]) -> Tally:
         Disagreement: the first one; whatever else goes on then is ended.
     """
     total = Tally()
-    seeds = [asked.seed * 1_000_003 + place for place in range(-(-asked.edits // PORTION))]
-    left = [min(PORTION, asked.edits - place * PORTION) for place in range(len(seeds))]
+    left = {place: min(PORTION, asked.edits - place * PORTION) for place in range(-(-asked.edits // PORTION))}
+    if asked.portion is not None:
+        left = {asked.portion: left[asked.portion]}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(asked.processes, mp_context=context) as pool:
-        futures = [pool.submit(portion, edits, seed) for edits, seed in zip(left, seeds, strict=True)]
+        futures = [pool.submit(portion, edits, place, asked.seed, asked.shrink) for place, edits in left.items()]
         try:
             for future in as_completed(futures):
                 total.add(future.result())
@@ -93,6 +100,8 @@ def main() -> int:
     parser.add_argument("--edits", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--portion", type=int, help="try this portion alone, and write no result")
+    parser.add_argument("--shrink", action="store_true", help="make the example of a disagreement small")
     parser.add_argument("--result", type=Path, default=RESULT, help="where the result goes")
     asked = parser.parse_args()
     began = time.monotonic()
@@ -105,8 +114,10 @@ def main() -> int:
         try:
             total = tried(asked, said)
         except Disagreement as found:
-            print(f"{found}\n\nThe engine and the model disagree; the above is the smallest example found.")
+            print(f"{found}\n\nThe engine and the model disagree.")
             return 1
+    if asked.portion is not None:
+        return 0
     asked.result.parent.mkdir(parents=True, exist_ok=True)
     asked.result.write_text(result_text(total, asked.seed, asked.processes, time.monotonic() - began))
     print(f"written to {asked.result}")

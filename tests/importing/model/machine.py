@@ -133,7 +133,7 @@ def run(setting: Setting, *, edits: int, seed: int, shrink: bool = True) -> None
     """Try at least so many edits. The same seed gives the same trees and edits.
 
     Raises:
-        Disagreement: the engine and the model disagree; hypothesis has made the example small, and prints it.
+        Disagreement: the engine and the model disagree; hypothesis has made the example small, if it was to shrink it.
     """
     wanted = setting.tally.edits + edits
     phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
