@@ -24,6 +24,7 @@ from observing import answer_of, described, install_counts  # type: ignore[impor
 
 LIMIT = 60.0
 MOST_TEXTS = 2000
+_NO_ANSWER = '{"ok": false, "error": "the fresh interpreter gave no answer", "within": []}'
 
 
 def answered(question: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def answered(question: dict[str, Any]) -> dict[str, Any]:
         for name in [root, *question["order"]]:
             importlib.import_module(name)
     except BaseException as error:
-        return {"ok": False, "error": f"{name}: {type(error).__name__}: {error}"}
+        return {"ok": False, "error": f"{name}: {type(error).__name__}: {error}", "within": _within(error)}
     held = sorted(each for each in sys.modules if each == root or each.startswith(root + "."))
     answer: dict[str, Any] = {"ok": True, "held": held}
     answer["values"] = {name: described(vars(sys.modules[name])) for name in held}
@@ -57,6 +58,16 @@ def answered(question: dict[str, Any]) -> dict[str, Any]:
     answer["late"] = {**_answers(question["late"]), **answer["late"]}
     answer["late_chains"] = _answers(question["chains"])
     return answer
+
+
+def _within(error: BaseException) -> list[str]:
+    """The lab modules that were being imported when one of them failed, the one that failed last."""
+    found, entry = [], error.__traceback__
+    while entry is not None:
+        if "_counts" in entry.tb_frame.f_globals:
+            found.append(entry.tb_frame.f_globals["__name__"])
+        entry = entry.tb_next
+    return list(dict.fromkeys(found))
 
 
 def _answers(asked: list[list[str]]) -> dict[str, Any]:
@@ -87,7 +98,7 @@ def _forked(question: dict[str, Any]) -> str:
     parts = list(_parts(reading, child))
     os.close(reading)
     os.waitpid(child, 0)
-    return b"".join(parts).decode() or '{"ok": false, "error": "the fresh interpreter gave no answer"}'
+    return b"".join(parts).decode() or _NO_ANSWER
 
 
 def _parts(reading: int, child: int) -> Iterator[bytes]:

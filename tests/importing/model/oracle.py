@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +30,7 @@ class Answer:
     Attributes:
         ok: whether everything asked for could be imported.
         error: what failed.
+        within: the modules that were being imported then, the one that failed last.
         held: the lab's modules that were imported, by absolute name.
         values: their values.
         retried: those that were executed more than once, because an execution failed and was caught.
@@ -41,6 +44,7 @@ class Answer:
 
     ok: bool
     error: str | None = None
+    within: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     values: Mapping[str, Mapping[str, object]] = attrs.field(factory=dict)
     retried: tuple[str, ...] = ()
@@ -65,19 +69,20 @@ class Oracle:
         self._process: subprocess.Popen[bytes] | None = None
         if hasattr(os, "fork"):
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-            )
+                [sys.executable, "-I", "-S", str(_SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                start_new_session=True,
+            )  # fmt: skip
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, whatever it does at this moment: nobody is waiting for an answer any more."""
         if self._process is not None:
             assert self._process.stdin is not None and self._process.stdout is not None
-            self._process.stdin.close()
-            try:
-                self._process.wait(WAIT)
-            finally:
-                self._process.kill()
-                self._process.stdout.close()
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # with the fresh interpreter that it may be waiting for
+            self._process.wait(WAIT)
+            self._process.stdout.close()
 
     def ask(self, tree: Tree, order: Sequence[str], *, enable: bool = False) -> Answer:
         """Import the root and then some modules, by their names in the tree.
@@ -106,7 +111,7 @@ class Oracle:
         }  # fmt: skip
         raw = self._exchange(question)
         if not raw["ok"]:
-            return Answer(False, raw["error"])
+            return Answer(False, raw["error"], tuple(raw["within"]))
         answers: dict[str, tuple[object, ...]] = {name: (answer,) for name, answer in raw["late"].items()}
         rest = {name: tuple(right) for name, right in raw["rest"].items()}
         for name, answer in raw["late_chains"].items():
@@ -115,7 +120,7 @@ class Oracle:
             answers[name] = tuple(dict.fromkeys((raw["early_chains"].get(name, nothing), answer)))
         # A failed and caught import of a package leaves its submodules behind; their next import skips the package.
         return Answer(
-            True, None, tuple(raw["held"]), raw["values"], tuple(raw["retried"]), answers, rest,
+            True, None, (), tuple(raw["held"]), raw["values"], tuple(raw["retried"]), answers, rest,
             log=tuple((event, name) for event, name in raw["log"]), order_dependent=bool(raw["orphans"]),
         )  # fmt: skip
 

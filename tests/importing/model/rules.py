@@ -152,7 +152,8 @@ def eager_edges(tree: Tree, name: str) -> tuple[set[str], set[str]]:
         (values if each.form in VALUE_FORMS else objects).add(each.target)
         # Whether what is not there can't be imported is told by the packages above it, which are.
         (objects if each.target in tree.modules else missed).update(ancestors(each.target))
-        objects.update(_starred(tree, each))
+        # `from package import *` takes the submodules that it exports, and fails where one is half-made and not bound.
+        values.update(child for child in _starred(tree, each) if child != name)
     if module.loop and module.is_package:
         values.update(tree.children(name))
     if any(each.form == "chain" for each in module.imports):
