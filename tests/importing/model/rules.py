@@ -168,7 +168,7 @@ def cyclic(tree: Tree) -> set[str]:
     A cycle in which nobody takes values while being imported gives the same result wherever it is entered.
     """
     edges = {name: eager_edges(tree, name) for name in tree.modules}
-    reach = {name: _closure(name, lambda other: edges[other][0] | edges[other][1]) for name in tree.modules}
+    reach = {name: _closure([name], lambda other: edges[other][0] | edges[other][1]) for name in tree.modules}
     found = set()
     for name in tree.modules:
         for target in edges[name][0]:
@@ -177,8 +177,8 @@ def cyclic(tree: Tree) -> set[str]:
     return found
 
 
-def _closure(start: str, edges: Callable[[str], Iterable[str]]) -> set[str]:
-    found, open_ends = {start}, [start]
+def _closure(start: Iterable[str], edges: Callable[[str], Iterable[str]]) -> set[str]:
+    found, open_ends = set(start), list(start)
     while open_ends:
         for target in edges(open_ends.pop()):
             if target not in found:
@@ -189,7 +189,8 @@ def _closure(start: str, edges: Callable[[str], Iterable[str]]) -> set[str]:
 
 def closure(tree: Tree, name: str) -> set[str]:
     """All that the import of a module, or a late function of it, may execute; implicit parents included."""
-    return _closure(name, lambda other: {x for t in needs(tree, other) for x in (t, *ancestors(t))} & set(tree.modules))
+    start = {name, *ancestors(name)} & set(tree.modules)
+    return _closure(start, lambda other: {x for t in needs(tree, other) for x in (t, *ancestors(t))} & set(tree.modules))
 
 
 def depends_on(tree: Tree, some: set[str]) -> set[str]:

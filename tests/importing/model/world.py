@@ -306,10 +306,14 @@ class World:
     def _unsure(self, unseen: set[str]) -> bool:
         """Whether the result of a first import of some modules depends on what was tried before it.
 
-        So it is in cycles, and where a package fails: the modules that it had imported by then stay.
+        So it is in cycles that take values, and where a module fails: what it had imported by then stays, be it below
+        it, if it is a package, or be it in a cycle with it. Whoever imports that first meets the failure, others do not.
         """
         fails = {name for name in unseen if isinstance(self.answer.rest.get(full(name), ("",))[0], str)}
-        return bool(unseen & cyclic(self.tree)) or any(fails & set(ancestors(name)) for name in unseen)
+        stays = {name for name in unseen if fails & set(ancestors(name))}
+        for name in fails:
+            stays |= {other for other in closure(self.tree, name) - {name} if name in closure(self.tree, other)}
+        return bool(unseen & (cyclic(self.tree) | stays))
 
     def _right(self, name: str, each: Import) -> tuple[object, ...]:
         return self.answer.late[f"{full(name)}._late{each.number}"]
