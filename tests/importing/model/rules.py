@@ -190,7 +190,7 @@ def _closure(start: Iterable[str], edges: Callable[[str], Iterable[str]]) -> set
 def closure(tree: Tree, name: str) -> set[str]:
     """All that the import of a module, or a late function of it, may execute; implicit parents included."""
     start = {name, *ancestors(name)} & set(tree.modules)
-    return _closure(start, lambda other: {x for t in needs(tree, other) for x in (t, *ancestors(t))} & set(tree.modules))
+    return _closure(start, lambda each: {x for t in needs(tree, each) for x in (t, *ancestors(t))} & set(tree.modules))
 
 
 def depends_on(tree: Tree, some: set[str]) -> set[str]:
