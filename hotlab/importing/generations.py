@@ -65,7 +65,8 @@ class Generation:
         # The packages among those that it has not begun to execute: modules below, which it shares, are ready before.
         self.gaps: set[str] = set()
         self.without_gaps: set[str] = set()
-        # Of a staged one: what the modules need, eagerly or lazily, whose code need not be read again.
+        # Of a staged one: the modules whose code need not be read again, and what they need, eagerly or lazily.
+        self.as_before: list[ModuleRecord] = []
         self.needed: set[str] = set()
         # Of a staged one: submodules to be bound, when it is committed, on objects that it shares.
         self.to_bind: list[tuple[Any, str, Any]] = []
@@ -322,6 +323,7 @@ class Generation:
                 ):
                     above.bind(last, module)
             if as_before:
+                self.as_before.append(record)
                 self.needed.update(record.needs, record.lazy)
             elif self.staged or current:  # an old one's own modules matter to no plan
                 self.lab.unread.append(record)

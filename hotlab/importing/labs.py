@@ -50,7 +50,7 @@ class Lab:
         # Which modules have ever needed a module: an index, checked against the records where it is followed.
         self.dependants: dict[str, set[str]] = {}
         # Modules that read data or list folders while imported; that hold packages; that others need and that were
-        # not executed yet; that were adopted; whose code is yet to be read.
+        # not executed yet, there or not; that were adopted; whose code is yet to be read.
         self.reading: set[str] = set()
         # Modules in whose namespaces another text than their generation's was run by hand.
         self.overwritten: set[str] = set()

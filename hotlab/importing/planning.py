@@ -7,7 +7,7 @@ is an index that grows as imports run, and is checked where it is followed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import attrs
 
@@ -108,7 +108,8 @@ def same_content(old: Source | None, new: Source | None) -> bool:
 def read_code(generation: Generation) -> None:
     """Read the lazy imports off the modules of a lab that were executed since it was done last."""
     lab, ready = generation.lab, generation.ready
-    needed, generation.needed = generation.needed, set()
+    looked_at, needed = generation.as_before, generation.needed
+    generation.as_before, generation.needed = [], set()
     if lab.kept_frames:
         releasing.clear_finished(lab.kept_frames)
     while lab.unread:
@@ -129,15 +130,20 @@ def read_code(generation: Generation) -> None:
         if record.held or record.source.is_package:
             lab.holding.add(record.name)
         needed.update(record.needs, record.lazy)
-    # What they need and do not have: they ask for it later, or asked in vain, for that failed and was caught.
+        looked_at.append(record)
     if not needed <= ready.keys():
-        _follow_unexecuted(generation, needed.difference(ready))
+        for record in looked_at:
+            # What it needs and does not have: it asks for it later, or asked in vain, for that failed and was caught.
+            needs = record.needs | record.lazy
+            missing = needs.difference(ready)
+            if missing:
+                _follow_unexecuted(generation, _leading_on(missing, needs, generation.snapshot))
     for name in lab.unexecuted.copy():
         source = generation.snapshot.get(name)
-        if name in generation.ready or source is None:
+        if name in generation.ready or (source is None and not dependants_of(generation, name)):
             if not generation.staged:  # else it may be given up, and the current one is as it was
                 lab.unexecuted.discard(name)
-        elif source.lazy_needs is None or not source.lazy_needs.is_of(generation.snapshot):
+        elif source is not None and (source.lazy_needs is None or not source.lazy_needs.is_of(generation.snapshot)):
             _follow_unexecuted(generation, {name}, again=True)
 
 
@@ -147,20 +153,29 @@ def _follow_unexecuted(generation: Generation, names: Iterable[str], *, again: b
     while open_ends:
         name = open_ends.pop()
         source = generation.snapshot.get(name)
-        if source is None or source.kind == "extension" or name in generation.ready:
+        if (source is not None and source.kind == "extension") or name in generation.ready:
             continue
         if name in lab.unexecuted and not again:
             continue
         again = False
         lab.unexecuted.add(name)
-        for need in needs_unexecuted(source, generation.snapshot):
+        # One that is not there leads on, too: the packages above it are executed before it is found missing.
+        needs = needs_unexecuted(source, generation.snapshot) if source is not None else frozenset()
+        for need in needs:
             lab.note_dependant(need, name)
-            open_ends.append(need)
+        open_ends += _leading_on(needs, needs, generation.snapshot)
         parent = name.rpartition(".")[0]
-        while parent and parent not in generation.ready:
-            lab.note_dependant(parent, name)
-            open_ends.append(parent)
+        while parent:
+            lab.note_dependant(parent, name)  # also where it was executed: it may go, and come back as another
+            if parent not in generation.ready:
+                open_ends.append(parent)
             parent = parent.rpartition(".")[0]
+
+
+def _leading_on(names: Iterable[str], needs: Collection[str], snapshot: Snapshot) -> list[str]:
+    """Of the needs of a module those to be followed: all but what is no module, in a package that is a need itself."""
+    sources = snapshot.sources
+    return [name for name in names if name in sources or name.rpartition(".")[0] not in needs]
 
 
 def _stale_data(base: Generation) -> set[str]:
@@ -201,7 +216,7 @@ def dependants_of(base: Generation, name: str) -> list[str]:
             source = base.snapshot.get(dependant)
             # To import it executes the packages above it that were not executed yet: in its case they are edges.
             above = dependant.startswith(name + ".") and name not in base.ready
-            if source is not None and (above or name in needs_unexecuted(source, base.snapshot)):
+            if above or (source is not None and name in needs_unexecuted(source, base.snapshot)):
                 found.append(dependant)
     return found
 

@@ -156,7 +156,8 @@ def _prune(dependants: dict[str, set[str]], now: Generation) -> None:
     """Forget who needed what of modules that are gone; a need of a module that is not there yet is kept."""
     unfinished, sources = now.records.keys() - now.ready.keys(), now.snapshot.sources
     for need, names in list(dependants.items()):
-        names.difference_update(names.difference(sources))  # an intersection would go through all of the lab each time
+        # An intersection would go through all of the lab each time.
+        names.difference_update(names.difference(sources).difference(now.lab.unexecuted))
         if need not in sources:
             names.intersection_update([*dependants_of(now, need), *unfinished])
         if not names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.importing.lab_on_disk import LabOnDisk
 
 
@@ -85,3 +87,41 @@ def test_a_package_above_what_nobody_imported_yet_is_part_of_it(lab: LabOnDisk) 
     lab.write(b__init="def broken(:")
     lab.refresh()
     assert late() == 40
+
+
+def test_a_package_above_what_is_missing_is_part_of_it(lab: LabOnDisk) -> None:
+    """`from .box.oven import V` executes `box` before it finds no `oven`: whoever asks in vain is affected by it."""
+    lab.write(user="def late():\n    try: from .box.oven import V\n    except ImportError: V = 0\n    return V")
+    lab.write(box="raise RuntimeError('broken')")
+    lab.enable()
+    old = lab.module("user").late
+    lab.write(box="")
+    assert lab.refresh().reloaded == (f"{lab.name}.user",)
+    assert lab.module("user").late() == 0
+    with pytest.raises(RuntimeError):
+        old()
+
+
+def test_a_module_that_stood_above_what_is_missing_may_go_and_come_back(lab: LabOnDisk) -> None:
+    """A caught import below a plain module fails; when the module goes and comes back, it is tried anew."""
+    lab.write(user="try: from .box.oven import V\nexcept ImportError: V = 0", box="")
+    lab.enable()
+    assert lab.module("user").V == 0
+    (lab.folder / lab.name / "box.py").unlink()
+    assert lab.refresh().ok
+    lab.write(box="raise RuntimeError('broken')")
+    assert not lab.refresh().ok
+    lab.write(box="V = 1")
+    assert lab.refresh().reloaded[-1:] == (f"{lab.name}.user",)
+
+
+def test_a_faulty_package_is_no_fault_once_nobody_asks_for_what_is_missing_in_it(lab: LabOnDisk) -> None:
+    """Who asked in vain asks no more: a file above what was missing that does not compile is let in."""
+    lab.write(user="def late():\n    from .box.oven import V\n    return V")
+    lab.enable()
+    lab.module("user")
+    assert not lab.refresh().changed
+    lab.write(user="")
+    assert lab.refresh().ok
+    lab.write(box="def broken(:")
+    assert lab.refresh().ok

@@ -68,9 +68,11 @@ def affected(old: Tree, new: Tree, held: set[str]) -> tuple[set[str], set[str]]:
     targets = changed(old, new, held)
     # A lazy import of a module that nobody has imported yet leads on to what that module will import.
     through = held if "unexecuted" in KNOWN_FAULTS else set(old.modules)
-    # To import it executes the packages above it that nobody has imported either: in its case they are edges.
-    above = {name: set(ancestors(name)) - held if name not in held else set() for name in old.modules}
-    must = _reaching({name: needs(old, name) | above[name] for name in through}, targets)
+    # To import it executes the packages above it that nobody has imported either: in its case they are edges. That
+    # holds of what is not there, too: it is found missing after they were executed.
+    missing = {target for name in through for target in needs(old, name)} - set(old.modules)
+    above = {name: set(ancestors(name)) - held if name not in held else set() for name in {*old.modules, *missing}}
+    must = _reaching({**above, **{name: needs(old, name) | above[name] for name in through}}, targets)
     everything = {name: needs(old, name) | above[name] | may_need(old, name) for name in old.modules}
     return must & held, _reaching(everything, targets | perhaps_changed(old, new, held)) & held
 

@@ -307,7 +307,7 @@ class World:
         """Whether the result of a first import of some modules depends on what was tried before it.
 
         So it is in cycles that take values, and where a module fails: what it had imported by then stays, be it below
-        it, if it is a package, or be it in a cycle with it. Whoever imports that first meets the failure, others do not.
+        it, if it is a package, or be it in a cycle with it. Who imports that first meets the failure, others do not.
         """
         fails = {name for name in unseen if isinstance(self.answer.rest.get(full(name), ("",))[0], str)}
         stays = {name for name in unseen if fails & set(ancestors(name))}
