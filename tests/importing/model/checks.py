@@ -62,9 +62,9 @@ def right(seen: Reload) -> list[str]:
     if not seen.report.ok:
         return failed_refresh(seen)
     problems = right_report(seen) + right_counts(seen) + right_order(seen) + right_sharing(seen)
-    if not seen.expected.ok:
-        return problems + made_of_what_is_there(seen.new, seen.after)
-    return problems + same_values(seen.expected, seen.new, seen.after)
+    if seen.expected.order_dependent:
+        problems += made_of_what_is_there(seen.new, seen.after)
+    return problems + (same_values(seen.expected, seen.new, seen.after) if seen.expected.ok else [])
 
 
 def right_outcome(seen: Reload) -> list[str]:
@@ -232,22 +232,44 @@ def same_values(expected: Answer, tree: Tree, state: State) -> list[str]:
 
 
 def entered_elsewhere(tree: Tree, expected: Answer, reloaded: Collection[str], state: State) -> frozenset[str]:
-    """What depends on a cycle that is as it was entered before the edit, which a fresh import enters at another place.
+    """What depends on a cycle that a fresh import enters at another place than the lab has, whichever its order.
 
     An edit can lead into a cycle that it does not affect, say by an import that it adds to the root. The modules of the
-    cycle keep what they are, and no order of fresh imports gives that any more: the root always comes first.
+    cycle keep what they are, and no order of fresh imports gives that any more: the root always comes first. Or the
+    cycle is affected, and the fresh interpreter enters it from within a module that is not, over the implicit import of
+    a package: no edge leads there, so that the reload enters it where it was entered first.
     """
-    kept = {name for name in cyclic(tree) if full(name) in state.modules and full(name) not in reloaded}
+    whole = {name for name in cyclic(tree) if full(name) in state.modules}
+    here = {name for name in whole if full(name) not in reloaded}
+    for led in whole & _led_into(expected.log, reloaded):
+        here |= {name for name in whole & closure(tree, led) if led in closure(tree, name)}
     differ = {
-        name for name in kept if described(dict(vars(state.modules[full(name)]))) != expected.values.get(full(name))
+        name for name in here if described(dict(vars(state.modules[full(name)]))) != expected.values.get(full(name))
     }
     return frozenset(full(name) for name in depends_on(tree, differ)) if differ else frozenset()
+
+
+def _led_into(log: Sequence[tuple[str, str]], reloaded: Collection[str]) -> set[str]:
+    """The reloaded modules that a fresh interpreter begins from within one that is not reloaded, by names in the tree.
+
+    An execution that failed has no end: its successors then seem to be within it, and count as led into by it.
+    """
+    found: set[str] = set()
+    above: list[str] = []
+    for event, name in log:
+        if event == "end":
+            del above[above.index(name) :]
+            continue
+        if name in reloaded and above and above[-1] not in reloaded:
+            found.add(relative_name(name))
+        above.append(name)
+    return found
 
 
 def made_of_what_is_there(tree: Tree, state: State) -> list[str]:
     """Each value was made of the values that the modules it imports have now.
 
-    It is what is left to be said of a cycle that no fresh import gets through.
+    It is what is left to be said of a cycle that no fresh import enters where the lab has.
     """
     problems = []
     for module in sorted(without_orphans(state.modules)):
