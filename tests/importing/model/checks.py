@@ -12,7 +12,7 @@ from tests.importing.model.observing import described
 from tests.importing.model.oracle import Answer
 from tests.importing.model.rules import affected, changed, closure, cyclic, depends_on, eager_edges, perhaps_changed
 from tests.importing.model.states import State, differences, not_shared, without_orphans
-from tests.importing.model.trees import VALUE_FORMS, Tree, full, relative_name, runs
+from tests.importing.model.trees import VALUE_FORMS, Module, Tree, full, relative_name, runs
 
 
 @attrs.frozen(eq=False)
@@ -278,6 +278,8 @@ def made_of_what_is_there(tree: Tree, state: State) -> list[str]:
             target = state.modules.get(full(each.target))
             if each.form not in VALUE_FORMS or not runs(tree.modules[name], each):
                 continue
+            if any(one.form == "star" for one in tree.modules.get(each.target, Module()).imports):
+                continue  # it has the value of another one for a while, which who imports it back may take
             taken, there = values[f"_t{each.number}"], target and vars(target).get(each.symbol)
             if taken != there and not (each.form == "fallback" and taken == -each.number):
                 problems.append(f"{module} took {each.symbol} of {full(each.target)} as {taken}, it is {there}")

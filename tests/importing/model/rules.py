@@ -156,6 +156,9 @@ def eager_edges(tree: Tree, name: str) -> tuple[set[str], set[str]]:
         (objects if each.target in tree.modules else missed).update(ancestors(each.target))
         # `from package import *` takes the submodules that it exports, and fails where one is half-made and not bound.
         values.update(child for child in _starred(tree, each) if child != name)
+        if each.form == "dotted":
+            # `mlab.p.x.V` finds the package `p` only once that is whole.
+            values.update(package for package in ancestors(each.target) if package and package != name)
     if module.loop and module.is_package:
         values.update(tree.children(name))
     if any(each.form == "chain" for each in module.imports):
@@ -209,7 +212,7 @@ def tamed(tree: Tree) -> Tree:
         for name in sorted(bad):
             module = tree.modules[name]
             imports = tuple(
-                _late(each) if runs(module, each) and each.target in bad else each for each in module.imports
+                _late(each) if runs(module, each) and bad & _leads_to(tree, each) else each for each in module.imports
             )
             if imports != module.imports:
                 tree = tree.replace(name, attrs.evolve(module, imports=imports))
@@ -219,6 +222,10 @@ def tamed(tree: Tree) -> Tree:
                 break
         else:
             return tree
+
+
+def _leads_to(tree: Tree, each: Import) -> set[str]:
+    return {each.target, *_starred(tree, each), *(package for package in ancestors(each.target) if package)}
 
 
 def _late(each: Import) -> Import:
