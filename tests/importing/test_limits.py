@@ -14,7 +14,7 @@ import pytest
 
 import hotlab
 from tests.importing.lab_on_disk import LabOnDisk
-from tests.importing.plain_python import in_plain_python, in_this_process
+from tests.importing.plain_python import in_plain_python, in_this_process, run_python
 
 WAIT = 20.0
 
@@ -96,6 +96,30 @@ def test_a_registry_that_refuses_a_name_twice_refuses_the_edit(lab: LabOnDisk) -
     lab.write(table=table + "\n# edited")
     assert lab.refresh().ok
     assert lab.module("arm").N == 2
+
+
+def test_a_circle_is_not_entered_where_a_fresh_import_enters_it(lab: LabOnDisk) -> None:
+    """An edit leads from a package into a circle that it does not affect: it is taken in, and the next start fails."""
+    lab.write(main="from .box.arm import V", box__init="", box__arm="V = 1", box__lid="from ..main import V")
+    lab.enable()
+    lab.module("main")
+    lab.module("box.lid")
+    lab.write(box__init="from . import lid")
+    assert lab.refresh().reloaded == (f"{lab.name}.box",)
+    assert lab.module("box").lid.V == 1
+    fresh = run_python(lab, "-c", f"import {lab.name}.main")
+    assert fresh.returncode and "ImportError" in fresh.stderr
+
+
+def test_what_a_package_had_imported_when_it_failed_is_its_attribute_after_the_next_try(lab: LabOnDisk) -> None:
+    """The next try finds the submodule that the first has left; plain Python does not bind it on the package then."""
+    lab.write(
+        main="try: from . import box\nexcept ImportError: pass\nV = 1\n"
+        "def seen():\n    from . import box\n    return hasattr(box, 'lid')",
+        box__init="from .lid import W\nfrom ..main import V", box__lid="W = 1",
+    )  # fmt: skip
+    lab.enable()
+    assert (in_this_process(lab), in_plain_python(lab)) == (True, False)
 
 
 def test_a_folder_that_old_code_lists_is_as_it_is_now(lab: LabOnDisk) -> None:

@@ -118,10 +118,12 @@ class Oracle:
             # A chain finds nothing until somebody has imported what it leads to.
             nothing = -int(name.rpartition("_late")[2])
             answers[name] = tuple(dict.fromkeys((raw["early_chains"].get(name, nothing), answer)))
-        # A failed and caught import of a package leaves its submodules behind; their next import skips the package.
+        # A failed and caught import of a package leaves its submodules behind; their next import skips the package, and
+        # after the package's own next import they are no attributes of it.
         return Answer(
             True, None, (), tuple(raw["held"]), raw["values"], tuple(raw["retried"]), answers, rest,
-            log=tuple((event, name) for event, name in raw["log"]), order_dependent=bool(raw["orphans"]),
+            log=tuple((event, name) for event, name in raw["log"]),
+            order_dependent=bool(raw["orphans"] or raw["retried"]),
         )  # fmt: skip
 
     def _exchange(self, question: Mapping[str, Any]) -> Any:
