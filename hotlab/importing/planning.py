@@ -7,7 +7,7 @@ is an index that grows as imports run, and is checked where it is followed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -131,16 +131,15 @@ def read_code(generation: Generation) -> None:
             lab.holding.add(record.name)
         needed.update(record.needs, record.lazy)
         looked_at.append(record)
-    if not needed <= ready.keys():
+    # What they need and do not have: they ask for it later, or asked in vain, for that failed and was caught.
+    needed.difference_update(ready, lab.unexecuted)
+    if needed:
         for record in looked_at:
-            # What it needs and does not have: it asks for it later, or asked in vain, for that failed and was caught.
-            needs = record.needs | record.lazy
-            missing = needs.difference(ready)
-            if missing:
-                _follow_unexecuted(generation, _leading_on(missing, needs, generation.snapshot))
+            missing = needed.intersection(record.needs | record.lazy)
+            _follow_unexecuted(generation, _leading_on(missing, record.needs_it, generation.snapshot))
     for name in lab.unexecuted.copy():
         source = generation.snapshot.get(name)
-        if name in generation.ready or (source is None and not dependants_of(generation, name)):
+        if name in generation.ready:
             if not generation.staged:  # else it may be given up, and the current one is as it was
                 lab.unexecuted.discard(name)
         elif source is not None and (source.lazy_needs is None or not source.lazy_needs.is_of(generation.snapshot)):
@@ -163,7 +162,7 @@ def _follow_unexecuted(generation: Generation, names: Iterable[str], *, again: b
         needs = needs_unexecuted(source, generation.snapshot) if source is not None else frozenset()
         for need in needs:
             lab.note_dependant(need, name)
-        open_ends += _leading_on(needs, needs, generation.snapshot)
+        open_ends += _leading_on(needs, needs.__contains__, generation.snapshot)
         parent = name.rpartition(".")[0]
         while parent:
             lab.note_dependant(parent, name)  # also where it was executed: it may go, and come back as another
@@ -172,10 +171,10 @@ def _follow_unexecuted(generation: Generation, names: Iterable[str], *, again: b
             parent = parent.rpartition(".")[0]
 
 
-def _leading_on(names: Iterable[str], needs: Collection[str], snapshot: Snapshot) -> list[str]:
+def _leading_on(names: Iterable[str], needed: Callable[[str], bool], snapshot: Snapshot) -> list[str]:
     """Of the needs of a module those to be followed: all but what is no module, in a package that is a need itself."""
     sources = snapshot.sources
-    return [name for name in names if name in sources or name.rpartition(".")[0] not in needs]
+    return [name for name in names if name in sources or not needed(name.rpartition(".")[0])]
 
 
 def _stale_data(base: Generation) -> set[str]:
@@ -264,7 +263,7 @@ def compile_changed(plan: Plan) -> None:
         source = plan.snapshot.get(name)
         if source is None or source.kind == "extension":
             continue
-        if name in affected or dependants_of(base, name):
+        if name in affected or affected_by(base, [name]):
             try:
                 source.code(cached=False)
             except Exception as error:

@@ -155,9 +155,11 @@ def _replaced(before: Generation, now: Generation, names: Iterable[str]) -> list
 def _prune(dependants: dict[str, set[str]], now: Generation) -> None:
     """Forget who needed what of modules that are gone; a need of a module that is not there yet is kept."""
     unfinished, sources = now.records.keys() - now.ready.keys(), now.snapshot.sources
+    missing = {name for name in now.lab.unexecuted.difference(sources) if dependants_of(now, name)}
+    now.lab.unexecuted -= now.lab.unexecuted.difference(sources) - missing
     for need, names in list(dependants.items()):
         # An intersection would go through all of the lab each time.
-        names.difference_update(names.difference(sources).difference(now.lab.unexecuted))
+        names.difference_update(names.difference(sources).difference(missing))
         if need not in sources:
             names.intersection_update([*dependants_of(now, need), *unfinished])
         if not names:
