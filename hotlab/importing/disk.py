@@ -16,6 +16,7 @@ from pathlib import Path
 
 import attrs
 
+from hotlab.importing.executing import is_data
 from hotlab.importing.reading import open_to_read, read_whole
 from hotlab.importing.sources import Kind, Layout, Snapshot, Source, digest_of
 
@@ -50,6 +51,7 @@ class _Folder:
     inode: int
     trusted: bool
     has_links: bool
+    has_data: bool
     initial: str | None
     files: list[tuple[str, str, Kind]]
     folders: list[tuple[str, str]]
@@ -77,6 +79,10 @@ class DiskTree:
         """
         self._epoch_seen = None
         self._epoch = epoch
+
+    def has_data(self) -> bool:
+        """See :meth:`SourceTree.has_data`."""
+        return any(folder.has_data for folder in self._folders.values())
 
     def quiet(self) -> bool:
         """See :meth:`SourceTree.quiet`."""
@@ -297,26 +303,29 @@ def _list_folder(path: str, stat: os.stat_result) -> _Folder | None:
             listed = sorted(entries, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None  # a folder that can't be read holds no modules, for Python neither
+    has_data = False
     for entry in listed:
         stem, _, _ = entry.name.partition(".")
         if not stem or stem == "__pycache__":
             continue
         if entry.is_symlink() and not os.path.exists(entry.path):
             trusted = False  # what it leads to can come without this folder's time moving
-        if entry.name == stem:
-            if stem.isidentifier() and entry.is_dir():
+        if not entry.is_file():
+            if entry.name == stem and stem.isidentifier() and entry.is_dir():
                 folders.append((stem, entry.path))
-        elif not entry.is_file():
-            continue
+            else:
+                has_data = True  # perhaps: it is not looked into
         elif entry.name == "__init__.py":
             initial = entry.path
         elif entry.name == f"{stem}.py":
             files.setdefault(stem, (stem, entry.path, "module"))  # as in plain Python an extension module goes first
         elif entry.name in {stem + suffix for suffix in EXTENSION_SUFFIXES}:
             files[stem] = (stem, entry.path, "extension")
+        else:
+            has_data = has_data or is_data(entry.path)
     times = (stat.st_mtime_ns, stat.st_ctime_ns)
     real, links = os.path.realpath(path), any(entry.is_symlink() for entry in listed)
-    return _Folder(path, real, times, stat.st_ino, trusted, links, initial, list(files.values()), folders)
+    return _Folder(path, real, times, stat.st_ino, trusted, links, has_data, initial, list(files.values()), folders)
 
 
 def _drop_empty_namespaces(found: dict[str, Source]) -> None:

@@ -88,7 +88,6 @@ def _prepare_process() -> None:
     global _prepared
     if not _prepared:
         _prepared = True
-        executing.watch_reads()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_reset_in_child)
 

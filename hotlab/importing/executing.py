@@ -2,12 +2,14 @@
 
 A façade asks here which generation the asking thread is making; ``add_device`` asks which module a definition belongs
 to. Files and folders that a module reads while being imported are its dependencies: an audit hook sees them, and
-returns at once unless some lab module is being executed.
+returns at once unless some lab module is being executed. Python has no way to take such a hook out, and each event of
+the process costs a microsecond from then on (``id()`` is one): it is added for labs only that may read anything.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -27,6 +29,9 @@ class _Stack(threading.local):
 
 
 _stack = _Stack()
+_watches_reads = False
+_OWN_PLACE = re.compile(rb"__(?:file|path|spec|loader|package)__")
+_WAYS_TO_FILES = (b"resource", b"pkgutil", b"inspect", b"getcwd")
 _READS = frozenset({"open", "os.listdir", "os.scandir"})
 # Stands for the digest of a file that the module itself has written: state of its own, on which it does not depend.
 WRITTEN = "(written)"
@@ -62,9 +67,22 @@ def leave() -> None:
     _stack.frames.pop()
 
 
+def watches_reads() -> bool:
+    """Whether it is seen what modules read while they are imported."""
+    return _watches_reads
+
+
 def watch_reads() -> None:
-    """Add the audit hook. Python has no way to take one out."""
-    sys.addaudithook(_on_audit)
+    """See from here on what modules read while they are imported."""
+    global _watches_reads
+    if not _watches_reads:
+        _watches_reads = True
+        sys.addaudithook(_on_audit)
+
+
+def may_read(text: bytes) -> bool:
+    """Whether a source has any word by which code finds the files of its package."""
+    return _OWN_PLACE.search(text) is not None or any(word in text for word in _WAYS_TO_FILES)
 
 
 def _on_audit(event: str, args: tuple[object, ...]) -> None:

@@ -20,7 +20,7 @@ from hotlab.importing.generations import Generation, bind_on
 from hotlab.importing.planning import Plan
 from hotlab.importing.records import ModuleRecord
 from hotlab.importing.retiring import Swap
-from hotlab.importing.sources import Comings, SourceTree, digest_of
+from hotlab.importing.sources import Comings, Snapshot, SourceTree, digest_of
 from hotlab.importing.turns import Turn
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Lab:
         self._last_number = 0
         self.current = Generation(self, 0, tree.snapshot())
         self.keep_track_of(self.current)
+        self.watch_reads(self.current.snapshot)
 
     def __repr__(self) -> str:
         return f"<Lab {self.name}, generation {self.current.number}>"
@@ -90,6 +91,18 @@ class Lab:
         """Count a generation among those alive, until it is collected."""
         key, alive = id(generation), self._alive
         alive[key] = weakref.ref(generation, lambda _gone: alive.pop(key, None))
+
+    def watch_reads(self, snapshot: Snapshot, since: Snapshot | None = None) -> None:
+        """See what modules read while they are imported, from before the first of them that may.
+
+        Args:
+            snapshot: what will be imported.
+            since: what was asked about before.
+        """
+        if not executing.watches_reads():
+            names = snapshot.sources if since is None else snapshot.may_differ_from(since)
+            if self.tree.has_data() or any(executing.may_read(snapshot.sources[name].text) for name in names):
+                executing.watch_reads()
 
     def note_package(self, name: str) -> None:
         """A module is a package in some generation."""
@@ -159,6 +172,7 @@ class Lab:
         try:
             with self.mutex:
                 snapshot = self.tree.snapshot(self.current.snapshot)
+                self.watch_reads(snapshot)
                 before = self.current
                 if (snapshot is not before.snapshot or before.records) and before.records.get(self.name) is root:
                     for record in before.records.values():  # what the root had imported when it failed

@@ -53,6 +53,7 @@ def make_plan(base: Generation, tree: SourceTree) -> Plan | None:
     if base.lab.unchanged:
         return None
     snapshot = _look(base, tree)
+    base.lab.watch_reads(snapshot, since=base.snapshot)
     if base.lab.name not in snapshot.sources:
         raise ReloadRefused(f"lab {base.lab.name} is gone from {base.lab.root}: put it back; its code goes on as it is")
     executed = frozenset(base.ready)

@@ -271,5 +271,8 @@ class SourceTree(Protocol):
                 is this very snapshot where nothing differs from it.
         """
 
+    def has_data(self) -> bool:
+        """Whether there was anything beside the sources, when it was looked at last, that code may read."""
+
     def quiet(self) -> bool:
         """Whether somebody vouches that nothing was changed since the last look."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import hotlab
@@ -69,3 +72,39 @@ def test_the_text_of_a_module_that_is_read_is_a_need(lab: LabOnDisk, text: str) 
     lab.write(oven="V = 2")
     assert lab.refresh().ok
     assert lab.module("user").V == 2
+
+
+ADDED = """\
+import importlib, sys
+added = []
+sys.addaudithook(lambda event, args: added.append(event) if event == "sys.addaudithook" else None)
+import hotlab
+folder, name, edited, text = sys.argv[1:]
+sys.path.insert(0, folder)
+hotlab.enable(name)
+importlib.import_module(name)
+before = len(added)
+with open(f"{folder}/{name}/{edited}", "w") as file:
+    file.write(text)
+assert hotlab.refresh().ok
+print(before, len(added))
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "edited", "text", "hooks"),
+    [
+        ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "V = 2", "0 0"),
+        ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "V = open(__file__).read()", "0 1"),
+        ({"init": "from . import oven", "oven": "V = 1"}, "oven.toml", "v = 2", "0 1"),
+        ({"init": "from . import oven", "oven": "import pkgutil"}, "oven.py", "V = 2", "1 1"),
+    ],
+)
+def test_only_labs_that_may_read_files_cost_a_hook(
+    lab: LabOnDisk, files: dict[str, str], edited: str, text: str, hooks: str
+) -> None:
+    """An audit hook slows the whole process down, for good: it is added before the first module that may read."""
+    lab.write(**files)
+    command = [sys.executable, "-c", ADDED, str(lab.folder), lab.name, edited, text]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == (hooks, "")
