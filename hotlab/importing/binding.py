@@ -41,6 +41,8 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
     real = real_builtins
     # Names that are neither the lab's nor importlib's. Bounded: code names a finite number of modules.
     foreign: set[str] = set()
+    # What relative imports name, each as one string for good: found by identity where it is looked up.
+    absolute: dict[tuple[Any, str, int], str] = {}
 
     def __import__(
         name: str,
@@ -56,6 +58,8 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
             if not own and name.partition(".")[0] != "importlib":
                 found = real["__import__"](name, globals, locals, fromlist or (), 0)
                 library_imported(lab, name)
+                if executing.finds_files(name):
+                    executing.watch_reads()
                 foreign.add(name)
                 return found
         try:
@@ -67,24 +71,27 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
         if record is None or not lab.enabled:
             return real["__import__"](name, globals, locals, fromlist or (), level)
         if level:
-            package = (
-                globals["__package__"] if level == 1 and globals is not None and "__package__" in globals else None
-            )
-            name = f"{package}.{name}" if package and name else absolute_name(name, globals, level)
-            own = name == own_name or name.startswith(below)
+            asked = (globals.get("__package__"), name, level)  # type: ignore[union-attr]
+            if asked in absolute:
+                name, own = absolute[asked], True
+            else:
+                name = absolute_name(name, globals, level)
+                own = name == own_name or name.startswith(below)
+                if own and asked[0]:
+                    absolute[asked] = name
         if own:
             if record.state == "ready":
                 return _import_for(record, name, fromlist or ())
             current = lab.current  # read first: a commit pins before it moves the current one
             generation = record.pinned or current
-            if fromlist:
-                module = generation.plain.get(name)
-                if module is not None and (not generation.gaps or generation.has_no_gap_above(name)):
-                    if name not in record.needs:
-                        record.note_need(name)
-                    return module
+            if fromlist and name in generation.plain and (not generation.gaps or generation.has_no_gap_above(name)):
+                if name not in record.needs:
+                    record.note_need(name)
+                return generation.plain[name]
             return _find_for(record, generation, name, fromlist or ())
         found = real["__import__"](name, globals, locals, fromlist or (), 0)
+        if executing.finds_files(name) or (fromlist and "resources" in fromlist):
+            executing.watch_reads()
         return found if fromlist and name != "importlib" else _importlib_for(record)
 
     return __import__
@@ -222,12 +229,13 @@ def _take(
     if type(package) is GenerationPackage:
         # Most of what a package re-exports is neither a submodule nor missing. That is found out without a step for
         # each name, and taken from the plain module, which is as fast as in plain Python.
-        real, comings = record_of(package), record.lab.comings
-        plain = comings.no_submodules(layout, full, names)
-        missing = plain.difference(real.namespace)
-        if not missing and len(plain) == len(names) and not real.adopted:
-            return real.body
-        names = [name for name in names if name in missing or name not in plain]
+        real = record_of(package)
+        values = record.lab.comings.only_values(layout, full, names)
+        if values is not None and not real.adopted:
+            missing = values.difference(real.namespace)
+            if not missing:
+                return real.body
+            names = list(missing)
     for name in names:
         if name == "*":
             exported = getattr(package, "__all__", ())
@@ -261,11 +269,17 @@ def _importlib_for(record: ModuleRecord) -> ModuleType:
         shim = ModuleType("importlib", importlib.__doc__)
         own = vars(shim)
         own.update(__spec__=importlib.__spec__, __path__=importlib.__path__, __file__=importlib.__file__)
-        own["__getattr__"] = lambda name: getattr(importlib, name)
+        own["__getattr__"] = _of_importlib
         own["import_module"] = _bound_import_module(record)
         own["reload"] = _bound_reload(record.lab)
         record.importlib_shim = shim
     return record.importlib_shim
+
+
+def _of_importlib(name: str) -> Any:
+    if executing.finds_files(f"importlib.{name}"):
+        executing.watch_reads()
+    return getattr(importlib, name)
 
 
 def _bound_import_module(record: ModuleRecord) -> Callable[..., Any]:

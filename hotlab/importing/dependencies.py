@@ -50,7 +50,7 @@ def note_as_before(record: ModuleRecord, snapshot: Snapshot) -> bool:
     last = record.source.lazy_needs
     if last is None or last.layout is not snapshot.layout or last.held or last.held_after:
         return False
-    if record.held or record.reads or record.listings or record.source.is_package:
+    if record.held or record.source.is_package:
         return False
     if values_of_note(record, snapshot.layout):
         return False
@@ -92,6 +92,7 @@ def note_all(record: ModuleRecord, snapshot: Snapshot) -> None:
         # Which of its modules it imported that way can't be seen any more: any of them.
         needs.update(f"{source.name}.{last}" for last in snapshot.layout.children(source.name))
         record.listings = {source.folder: listing_digest(source.folder)}
+        record.lab.reading.add(record.name)
     record.held |= held
     for name in needs:
         record.note_need(name)

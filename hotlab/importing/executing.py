@@ -31,7 +31,7 @@ class _Stack(threading.local):
 _stack = _Stack()
 _watches_reads = False
 _OWN_PLACE = re.compile(rb"__(?:file|path|spec|loader|package)__")
-_WAYS_TO_FILES = (b"resource", b"pkgutil", b"inspect", b"getcwd")
+_WAYS_TO_FILES = ("pkgutil", "inspect", "importlib.resources", "importlib_resources", "pkg_resources")
 _READS = frozenset({"open", "os.listdir", "os.scandir"})
 # Stands for the digest of a file that the module itself has written: state of its own, on which it does not depend.
 WRITTEN = "(written)"
@@ -81,8 +81,13 @@ def watch_reads() -> None:
 
 
 def may_read(text: bytes) -> bool:
-    """Whether a source has any word by which code finds the files of its package."""
-    return _OWN_PLACE.search(text) is not None or any(word in text for word in _WAYS_TO_FILES)
+    """Whether a source has any word by which code finds its own package's folder."""
+    return _OWN_PLACE.search(text) is not None
+
+
+def finds_files(library: str) -> bool:
+    """Whether a library finds the files of a package by the package's name."""
+    return library.startswith(_WAYS_TO_FILES)
 
 
 def _on_audit(event: str, args: tuple[object, ...]) -> None:
@@ -103,10 +108,12 @@ def _on_audit(event: str, args: tuple[object, ...]) -> None:
                 return  # pkgutil looks into each folder, and byte code comes and goes
             record.listings = record.listings or {}
             record.listings.setdefault(path, listing_digest(path))
+            generation.lab.reading.add(record.name)
         elif path.endswith(".py"):
             _note_source(generation, record, path)
         elif is_data(path):
             record.reads = record.reads or {}
+            generation.lab.reading.add(record.name)
             if not _for_reading(args):
                 record.reads[path] = WRITTEN
             elif path not in record.reads:

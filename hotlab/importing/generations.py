@@ -90,8 +90,8 @@ class Generation:
             return self._digest
         data = {
             os.path.relpath(path, self.lab.root).replace(os.sep, "/"): digest
-            for record in list(self.records.values())
-            if record.reads
+            for name in sorted(self.lab.reading.copy())
+            if (record := self.records.get(name)) is not None and record.reads
             for path, digest in record.reads.copy().items()
             if digest != executing.WRITTEN
         }
@@ -353,9 +353,9 @@ class Generation:
         """
         namespace = record.namespace
         for last, module in bound.items():
-            value = namespace.get(last, module)
-            hidden = value is not module and is_submodule(module, record.name, last)
-            if hidden and not self._leads_to(record, f"{record.name}.{last}"):
+            if namespace.get(last) is module or last not in namespace:
+                continue
+            if is_submodule(module, record.name, last) and not self._leads_to(record, f"{record.name}.{last}"):
                 record.bind(last, module)
 
     def _leads_to(self, record: ModuleRecord, name: str) -> bool:

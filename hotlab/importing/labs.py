@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 
@@ -99,10 +99,13 @@ class Lab:
             snapshot: what will be imported.
             since: what was asked about before.
         """
-        if not executing.watches_reads():
-            names = snapshot.sources if since is None else snapshot.may_differ_from(since)
-            if self.tree.has_data() or any(executing.may_read(snapshot.sources[name].text) for name in names):
-                executing.watch_reads()
+        if executing.watches_reads():
+            return
+        names: Iterable[str] = () if snapshot is since else snapshot.sources
+        if since is not None and names:
+            names = snapshot.may_differ_from(since)
+        if self.tree.has_data() or any(executing.may_read(snapshot.sources[name].text) for name in names):
+            executing.watch_reads()
 
     def note_package(self, name: str) -> None:
         """A module is a package in some generation."""

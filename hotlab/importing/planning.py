@@ -126,8 +126,6 @@ def read_code(generation: Generation) -> None:
                 note_lazy(record, snapshot)
             except (SyntaxError, ValueError):
                 continue  # of an adopted module, edited since: its next plan says so
-        if record.reads or record.listings:
-            lab.reading.add(record.name)
         if record.held or record.source.is_package:
             lab.holding.add(record.name)
         needed.update(record.needs, record.lazy)
@@ -183,7 +181,7 @@ def _stale_data(base: Generation) -> set[str]:
     stale: set[str] = set()
     files: dict[str, str | None] = {}
     folders: dict[str, str | None] = {}
-    for name in base.lab.reading:
+    for name in base.lab.reading.copy():
         record = base.records.get(name)
         if record is None or record.state != "ready":
             continue

@@ -87,7 +87,7 @@ class Comings:
 
     def __init__(self, names: Mapping[str, frozenset[str]]) -> None:
         self.names = names
-        self._plain: dict[tuple[Layout, str, Sequence[str]], frozenset[str]] = {}
+        self._values: dict[tuple[Layout, str, Sequence[str]], frozenset[str] | None] = {}
 
     def with_more(self, names: Iterable[str]) -> Comings:
         """These and the modules of these names."""
@@ -97,19 +97,20 @@ class Comings:
             found[parent] = found.get(parent, frozenset()) | {last}
         return Comings(found)
 
-    def no_submodules(self, layout: Layout, package: str, names: Sequence[str]) -> frozenset[str]:
-        """Those names, of what a statement imports from a package, which are a submodule in no generation."""
+    def only_values(self, layout: Layout, package: str, names: Sequence[str]) -> frozenset[str] | None:
+        """The names that a statement imports from a package where none of them is a submodule in any generation."""
         if type(names) is not tuple:
-            return self._without_submodules(layout, package, names)
+            return None
         key = (layout, package, names)
-        found = self._plain.get(key)
-        if found is None:
-            found = self._plain[key] = self._without_submodules(layout, package, names)
-        return found
-
-    def _without_submodules(self, layout: Layout, package: str, names: Sequence[str]) -> frozenset[str]:
-        known = layout.children(package) | self.names.get(package, frozenset())
-        return frozenset(name for name in names if type(name) is str and name != "*" and name not in known)
+        try:
+            return self._values[key]
+        except KeyError:
+            known = layout.children(package) | self.names.get(package, frozenset()) | {"*"}
+            values = None
+            if all(type(name) is str for name in names) and known.isdisjoint(names):
+                values = frozenset(names)
+            self._values[key] = values
+            return values
 
 
 @attrs.frozen(eq=False)

@@ -98,6 +98,10 @@ print(before, len(added))
         ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "V = open(__file__).read()", "0 1"),
         ({"init": "from . import oven", "oven": "V = 1"}, "oven.toml", "v = 2", "0 1"),
         ({"init": "from . import oven", "oven": "import pkgutil"}, "oven.py", "V = 2", "1 1"),
+        ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "from importlib import resources", "0 1"),
+        ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "import importlib.resources as r", "0 1"),
+        ({"init": "import importlib"}, "oven.py", "V = 2", "0 0"),
+        ({"init": "import importlib; V = getattr(importlib, 'resources', 0)"}, "oven.py", "V = 2", "1 1"),
     ],
 )
 def test_only_labs_that_may_read_files_cost_a_hook(
