@@ -26,7 +26,7 @@ from hotlab.importing.records import (
     children_of,
     record_of,
     record_of_namespace,
-    unfinished_in,
+    show_unfinished,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
     # Names that are neither the lab's nor importlib's. Bounded: code names a finite number of modules.
     foreign: set[str] = set()
     # What relative imports name, each as one string for good: found by identity where it is looked up.
-    absolute: dict[tuple[Any, str, int], str] = {}
+    # Whether they are the lab's; whether they are right beside, or above, the module that asks.
+    absolute: dict[tuple[Any, str, int], tuple[str, bool, bool]] = {}
 
     def __import__(
         name: str,
@@ -66,28 +67,31 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
             record = globals["__loader__"].record  # type: ignore[index]
         except (KeyError, TypeError, AttributeError):
             record = None
-        if type(record) is not ModuleRecord:
-            record = calling_record(lab) if level == 0 else None
-        if record is None or not lab.enabled:
-            return real["__import__"](name, globals, locals, fromlist or (), level)
+        if type(record) is not ModuleRecord or not lab.enabled:
+            record = calling_record(lab) if level == 0 and lab.enabled else None
+            if record is None:
+                return real["__import__"](name, globals, locals, fromlist or (), level)
+        beside = False
         if level:
             asked = (globals.get("__package__"), name, level)  # type: ignore[union-attr]
             if asked in absolute:
-                name, own = absolute[asked], True
+                name, own, beside = absolute[asked]
             else:
                 name = absolute_name(name, globals, level)
                 own = name == own_name or name.startswith(below)
-                if own and asked[0]:
-                    absolute[asked] = name
+                if asked[0]:
+                    absolute[asked] = name, own, "." not in asked[1]
         if own:
             if record.state == "ready":
                 return _import_for(record, name, fromlist or ())
             current = lab.current  # read first: a commit pins before it moves the current one
             generation = record.pinned or current
-            if fromlist and name in generation.plain and (not generation.gaps or generation.has_no_gap_above(name)):
+            module = generation.plain.get(name)
+            # What is above a module beside the one that asks is above that, too: it was begun before.
+            if fromlist and module is not None and (beside or generation.has_no_gap_above(name)):
                 if name not in record.needs:
                     record.note_need(name)
-                return generation.plain[name]
+                return module
             return _find_for(record, generation, name, fromlist or ())
         found = real["__import__"](name, globals, locals, fromlist or (), 0)
         if executing.finds_files(name) or (fromlist and "resources" in fromlist):
@@ -158,12 +162,12 @@ def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist:
     if full not in record.needs:
         record.note_need(full)
     module = generation.ready.get(full)
-    if module is None or (generation.gaps and not generation.has_no_gap_above(full)):
+    if module is None or not generation.has_no_gap_above(full):
         module = _load_for(record, generation, full)
     if not fromlist:
         root, dot, _rest = full.partition(".")
         if record.state != "ready":
-            record.held.add(root)
+            record.note_held(root)
         if not dot:
             return module
         _bind_unfinished(generation, full)
@@ -210,7 +214,7 @@ def _bind_unfinished(generation: Generation, full: str) -> None:
         parent, _, last = full.rpartition(".")
         package, record = generation.packages.get(parent), generation.records.get(full)
         if package is not None and record is not None:
-            unfinished_in(package)[last] = generation.object_of(record)
+            show_unfinished(package, last, generation.object_of(record))
         if not parent:
             return
         full = parent
@@ -252,7 +256,7 @@ def _take(
             child = f"{full}.{name}"
             record.note_need(child)
             if record.state != "ready" and sources[child].is_package:
-                record.held.add(child)
+                record.note_held(child)
             if not hasattr(package, name):
                 generation.load(child)
                 _bind_unfinished(generation, child)
@@ -301,7 +305,7 @@ def _bound_import_module(record: ModuleRecord) -> Callable[..., Any]:
             generation = generation_asked_for(lab)
         module = _load_for(record, generation, full)
         if isinstance(module, GenerationPackage) and record.state != "ready":
-            record.held.add(full)
+            record.note_held(full)
         return module
 
     import_module.__doc__ = importlib.import_module.__doc__

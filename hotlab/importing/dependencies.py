@@ -14,31 +14,39 @@ from hotlab.importing.binding import absolute_name
 from hotlab.importing.executing import listing_digest
 from hotlab.importing.imports_in_code import ImportStatement, all_imports
 from hotlab.importing.records import GenerationPackage, ModuleRecord, is_submodule
-from hotlab.importing.sources import Layout, LazyNeeds, Snapshot, Source
+from hotlab.importing.sources import LazyNeeds, Snapshot, Source
 
 _OF_NOTE = (BaseException, GenerationPackage)
 # Types of most values in modules.
 _PLAIN = {type, str, int, float, dict, list, tuple, type(None), ABCMeta, EnumMeta, FunctionType, ModuleType, ModuleSpec}
 
 
-def values_of_note(record: ModuleRecord, layout: Layout) -> list[Any]:
+def values_of_note(record: ModuleRecord) -> list[Any]:
     """The exceptions that a module holds, and the packages of its lab but for those right below it."""
-    name, namespace = record.name, record.namespace
-    if record.source.is_package:
-        namespace = namespace.copy()
-        for last in layout.packages_in(name):
-            if is_submodule(namespace.get(last), name, last):
-                del namespace[last]
+    name, namespace, lab = record.name, record.namespace, record.lab
+    sets = record.source.sets
+    if sets is not None and not record.held and record.needs.isdisjoint(lab.of_note):
+        # What it has from other modules was looked at there. Packages re-export thousands of names.
+        values = list(map(namespace.get, sets))
+    else:
+        values = list(namespace.values())
     try:
-        uncommon = set(map(type, list(namespace.values()))) - _PLAIN
+        uncommon = set(map(type, values)) - _PLAIN
     except Exception:
         pass  # a metaclass may say that its classes have no hash
     else:
         if not any(map(issubclass, uncommon, repeat(_OF_NOTE))):
+            lab.of_note.discard(name)
             return []
     # By type: isinstance would ask a value for its class, which may be code of the lab's.
     noted = [item for item in list(namespace.items()) if issubclass(type(item[1]), _OF_NOTE)]
-    return [value for key, value in noted if not is_submodule(value, name, key)]
+    found = [value for key, value in noted if not is_submodule(value, name, key)]
+    if found and name not in lab.of_note:
+        lab.of_note.add(name)
+        # Those in a cycle with it were looked at before it.
+        users = [record.home.records.get(other) for other in lab.dependants.get(name, frozenset()).copy()]
+        lab.unread.extend(user for user in users if user is not None and user.state == "ready")
+    return found
 
 
 def note_as_before(record: ModuleRecord, snapshot: Snapshot) -> bool:
@@ -52,7 +60,7 @@ def note_as_before(record: ModuleRecord, snapshot: Snapshot) -> bool:
         return False
     if record.held or record.source.is_package:
         return False
-    if values_of_note(record, snapshot.layout):
+    if values_of_note(record):
         return False
     record.lazy = last.needs
     return True
@@ -71,12 +79,11 @@ def note_lazy(record: ModuleRecord, snapshot: Snapshot) -> None:
         needs, held_after = _named(source, facts.lazy, snapshot)
         needs |= _named_by_strings(source, facts.named)
         needs |= _reached_through_packages(source, held | held_after, snapshot)
-        last = source.lazy_needs = LazyNeeds(snapshot.layout, frozenset(held), frozenset(needs), frozenset(held_after))
+        last = source.lazy_needs = LazyNeeds(snapshot.layout, held, frozenset(needs), frozenset(held_after))
         for name in needs:
             record.lab.note_dependant(name, record.name)
     record.lazy = last.needs
-    if last.held_after:
-        record.held |= last.held_after
+    record.note_held(*last.held_after)
 
 
 def note_all(record: ModuleRecord, snapshot: Snapshot) -> None:
@@ -93,7 +100,7 @@ def note_all(record: ModuleRecord, snapshot: Snapshot) -> None:
         needs.update(f"{source.name}.{last}" for last in snapshot.layout.children(source.name))
         record.listings = {source.folder: listing_digest(source.folder)}
         record.lab.reading.add(record.name)
-    record.held |= held
+    record.note_held(*held)
     for name in needs:
         record.note_need(name)
 

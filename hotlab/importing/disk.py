@@ -30,11 +30,15 @@ _FOLDER_TIMES_COUNT = os.name == "posix"
 
 @attrs.define(eq=False)
 class _File:
-    """A source file as it was seen last: times in ns, size and inode; None where they are not to be trusted."""
+    """A source file as it was seen last."""
 
     path: str
     source: Source
-    seen: tuple[int, int, int, int] | None
+    mtime: int
+    ctime: int
+    size: int
+    inode: int
+    trusted: bool
 
 
 @attrs.define(eq=False)
@@ -112,7 +116,7 @@ class DiskTree:
         Not for what is young, which may change once more without an event of its own, nor for what links lead to.
         """
         folders = all(folder.trusted and not folder.has_links for folder in self._folders.values())
-        return folders and all(file.seen is not None for file in self._files.values())
+        return folders and all(file.trusted for file in self._files.values())
 
     def _folders_are_the_same(self) -> bool:
         if not self._folders or not _FOLDER_TIMES_COUNT:
@@ -136,7 +140,13 @@ class DiskTree:
                 stat = stat_of(file.path)
             except OSError:
                 return None
-            if (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino) != file.seen:
+            if (
+                stat.st_mtime_ns != file.mtime
+                or stat.st_ctime_ns != file.ctime
+                or stat.st_size != file.size
+                or stat.st_ino != file.inode
+                or not file.trusted
+            ):
                 suspects.append(file)
         changed: dict[str, Source] = {}
         for file in suspects:
@@ -197,7 +207,7 @@ class DiskTree:
                 source = before.source
             else:
                 source = Source(name, path, kind, digest, b"" if kind == "extension" else text)
-        self._files[path] = _File(path, source, _seen(stat) if trusted else None)
+        self._files[path] = _File(path, source, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino, trusted)
         return source
 
     def _walk(self) -> Iterator[tuple[str, str, Kind]]:
@@ -250,10 +260,6 @@ class DiskTree:
         return folder
 
 
-def _seen(stat: os.stat_result) -> tuple[int, int, int, int]:
-    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
-
-
 def _same(one: Snapshot, other: Snapshot) -> bool:
     if one.sources is other.sources:
         return True
@@ -275,7 +281,12 @@ def _content(path: str, unless: _File | None) -> tuple[bytes | None, os.stat_res
     descriptor = open_to_read(path)
     try:
         stat = os.fstat(descriptor)
-        if unless is not None and unless.seen == _seen(stat):
+        if (
+            unless is not None
+            and unless.trusted
+            and (unless.mtime, unless.ctime) == (stat.st_mtime_ns, stat.st_ctime_ns)
+            and (unless.size, unless.inode) == (stat.st_size, stat.st_ino)
+        ):
             return None, stat
         return read_whole(descriptor, stat.st_size), stat
     finally:

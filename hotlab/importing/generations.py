@@ -8,11 +8,13 @@ entries, never user code.
 from __future__ import annotations
 
 import importlib
+import operator
 import os
 import sys
 import warnings
 from _thread import get_ident
 from collections.abc import Collection, Mapping
+from itertools import repeat
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,13 +28,16 @@ from hotlab.importing.records import (
     ModuleRecord,
     children_of,
     is_submodule,
-    unfinished_in,
+    no_longer_unfinished,
 )
 from hotlab.importing.registry import Registry
 
 if TYPE_CHECKING:
     from hotlab.importing.labs import Lab
     from hotlab.importing.sources import Snapshot
+
+
+_REAL = (ModuleType, GenerationPackage)
 
 
 class Generation:
@@ -127,7 +132,7 @@ class Generation:
     def load(self, name: str) -> Any:
         """The module of that name in this generation, executed if it was not yet; half-made only within a cycle."""
         module = self.ready.get(name)
-        if module is not None and (not self.gaps or self.has_no_gap_above(name)):
+        if module is not None and self.has_no_gap_above(name):
             return module
         parent = name.rpartition(".")[0]
         if parent:
@@ -167,6 +172,8 @@ class Generation:
 
     def has_no_gap_above(self, name: str) -> bool:
         """Whether all packages above a module were executed, or begun."""
+        if not self.gaps:
+            return True
         parent = above = name.rpartition(".")[0]
         if parent not in self.without_gaps:
             while above:
@@ -238,7 +245,7 @@ class Generation:
         with self.lab.mutex:
             if parent in self.packages:
                 children_of(self.packages[parent]).pop(last, None)
-                unfinished_in(self.packages[parent]).pop(last, None)
+                no_longer_unfinished(self.packages[parent], last)
             self.records.pop(record.name, None)
             self.packages.pop(record.name, None)
             if self.staged and record.source.is_package and record.name in self.left_out:
@@ -316,7 +323,7 @@ class Generation:
                 if parent in self.packages:
                     package = self.packages[parent]
                     children_of(package)[last] = module
-                    unfinished_in(package).pop(last, None)
+                    no_longer_unfinished(package, last)
                 # A namespace that is the current generation's too is not for a staged or an old one to write into.
                 if (above.pinned is self or current) and (
                     record.replacement is None or is_submodule(module, parent, last)
@@ -336,14 +343,17 @@ class Generation:
 
     def _bind_children(self, record: ModuleRecord) -> dict[str, Any]:
         """A package that is executed again has the submodules that are not. Gives them."""
-        name, ready = record.name, self.ready
-        found = {last: ready[below] for last, below in self.snapshot.layout.below(name) if below in ready}
+        names, below = self.snapshot.layout.below(record.name)
+        found: dict[str, Any] = dict(zip(names, map(self.ready.get, below), strict=True))
+        # By identity and type throughout: what has put itself in a module's place may compare as it likes.
+        if any(map(operator.is_, found.values(), repeat(None))):
+            found = {last: module for last, module in found.items() if module is not None}
         if found:
-            children_of(self.packages[name]).update(found)
-            namespace = record.namespace
-            for last, module in found.items():
-                if type(module) is ModuleType or type(module) is GenerationPackage:
-                    namespace.setdefault(last, module)
+            children_of(self.packages[record.name]).update(found)
+            real = found
+            if not all(map(operator.is_, map(type, found.values()), repeat(ModuleType))):
+                real = {last: module for last, module in found.items() if type(module) in _REAL}
+            record.namespace.update(real)
         return found
 
     def _bind_hidden(self, record: ModuleRecord, bound: dict[str, Any]) -> None:
@@ -352,6 +362,8 @@ class Generation:
         In a fresh import a submodule that the package does not lead to comes after it, and is bound then.
         """
         namespace = record.namespace
+        if all(map(operator.is_, map(namespace.get, bound), bound.values())):
+            return
         for last, module in bound.items():
             if namespace.get(last) is module or last not in namespace:
                 continue

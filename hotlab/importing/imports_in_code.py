@@ -15,10 +15,13 @@ from types import CodeType
 import attrs
 
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
+_IMPORT_FROM = dis.opmap["IMPORT_FROM"]
+_STORE_NAME = dis.opmap["STORE_NAME"]
 _LOAD_CONST = dis.opmap["LOAD_CONST"]
 _LOAD_SMALL_INT = dis.opmap.get("LOAD_SMALL_INT", -1)  # 3.14 and later
 _EXTENDED_ARG = dis.EXTENDED_ARG
 _BY_NAME = frozenset({"import_module", "__import__"})
+_BY_OTHER_WAYS = frozenset({"globals", "locals", "vars", "exec", "setattr", "__dict__"})
 _LISTING = frozenset({"iter_modules", "walk_packages", "listdir", "scandir", "iterdir", "glob", "rglob"})
 _MODULE_NAME = re.compile(r"\.*[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
@@ -43,6 +46,7 @@ class CodeFacts:
         named: strings that may name modules, in code that imports by name (``importlib.import_module("lab.oven")``).
         exports: strings that its ``__all__`` may hold.
         lists: whether it may list the modules of a package (``pkgutil.iter_modules``).
+        sets: the names that the module sets, but by from-imports; None where that can't be read off its code.
     """
 
     lazy: tuple[ImportStatement, ...]
@@ -51,6 +55,7 @@ class CodeFacts:
     named: frozenset[str]
     exports: frozenset[str]
     lists: bool
+    sets: tuple[str, ...] | None
 
 
 def facts_of(code: CodeType) -> CodeFacts:
@@ -71,7 +76,7 @@ def facts_of(code: CodeType) -> CodeFacts:
         open_ends.extend([(inner, in_function) for inner in _nested(each)])
     return CodeFacts(
         tuple(lazy), frozenset(names), tuple(_classes_in(code, ())), frozenset(named), _exports_of(code),
-        not _LISTING.isdisjoint(names),
+        not _LISTING.isdisjoint(names), _set_by(code) if _BY_OTHER_WAYS.isdisjoint(names) else None,
     )  # fmt: skip
 
 
@@ -80,6 +85,20 @@ def _exports_of(code: CodeType) -> frozenset[str]:
         return frozenset()
     constants = [each for one in code.co_consts for each in (one if type(one) is tuple else (one,))]
     return frozenset(each for each in constants if type(each) is str)
+
+
+def _set_by(code: CodeType) -> tuple[str, ...]:
+    found: dict[int, None] = {}
+    extended = before = 0
+    raw = code.co_code
+    for place in range(0, len(raw), 2):
+        operation, argument = raw[place], raw[place + 1] | extended
+        extended = argument << 8 if operation == _EXTENDED_ARG else 0
+        if operation == _STORE_NAME and before != _IMPORT_FROM:
+            found[argument] = None
+        if operation != _EXTENDED_ARG:
+            before = operation
+    return tuple(code.co_names[place] for place in found)
 
 
 def _classes_in(code: CodeType, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

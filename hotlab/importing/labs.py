@@ -64,6 +64,8 @@ class Lab:
         self.followers: list[Callable[[Generation], None]] = []
         self.adopted: list[str] = []
         self.unread: deque[ModuleRecord] = deque()
+        # Modules that hold exceptions, or packages of the lab that are not right below them.
+        self.of_note: set[str] = set()
         self.kept_frames: deque[FrameType] = deque()
         self.looked_at: Generation | None = None
         self._turn = Turn(f"lab {name}")

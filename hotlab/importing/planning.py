@@ -116,9 +116,9 @@ def read_code(generation: Generation) -> None:
     while lab.unread:
         record = lab.unread.popleft()
         snapshot = record.home.snapshot
-        for value in values_of_note(record, snapshot.layout):
+        for value in values_of_note(record):
             if isinstance(value, GenerationPackage):
-                record.held.add(value.__name__)
+                record.note_held(value.__name__)
             else:
                 lab.kept_frames.extend(releasing.engine_frames_behind(value))
         if record.source.kind != "extension":

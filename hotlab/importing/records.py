@@ -12,7 +12,7 @@ import dis
 import importlib.machinery
 import itertools
 import sys
-from collections.abc import Callable, Hashable, Set
+from collections.abc import Callable, Hashable, Mapping, Set
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,7 +30,7 @@ _module_members: Any = vars(ModuleType)
 own_namespace: Callable[[ModuleType], dict[str, Any]] = _module_members["__dict__"].__get__
 next_place = itertools.count().__next__
 _CHILDREN = "__hotlab_children__"
-_UNFINISHED = "__hotlab_unfinished__"
+_LOOKUP = "__hotlab_lookup__"
 _IMPORT_FROM = dis.opmap["IMPORT_FROM"]
 
 
@@ -79,7 +79,7 @@ class ModuleRecord:
     noted: Set[str] = frozenset()
     lazy: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
-    held: set[str] = attrs.field(factory=set)
+    held: frozenset[str] = frozenset()
     reads: dict[str, str | None] | None = None
     listings: dict[str, str | None] | None = None
     entries: list[Entry] | None = None
@@ -112,6 +112,12 @@ class ModuleRecord:
         """Whether it needs a module, eagerly or lazily."""
         return name in self.needs or name in self.lazy
 
+    def note_held(self, *packages: str) -> None:
+        """It has packages as objects."""
+        if not self.held.issuperset(packages):
+            with self.lab.mutex:
+                self.held = self.held.union(packages)
+
     def note_need(self, name: str) -> None:
         """Its code imports a lab module."""
         if name not in self.needs:
@@ -135,10 +141,9 @@ class GenerationPackage(ModuleType):
             if name in namespace:
                 own[name] = namespace[name]
         own[_CHILDREN] = children
-        unfinished: dict[str, Any] = {}
-        own[_UNFINISHED] = unfinished
+        own[_LOOKUP] = lookup = _Lookup(record.name, namespace, children)
         # Module objects call an own `__getattr__` for what they don't hold: faster than a method of the class.
-        own["__getattr__"] = _lookup_in(record.name, namespace, children, unfinished)
+        own["__getattr__"] = lookup.find
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
@@ -202,10 +207,17 @@ def children_of(package: ModuleType) -> dict[str, Any]:
     return children
 
 
-def unfinished_in(package: ModuleType) -> dict[str, Any]:
-    """The submodules that are being executed, which only import statements find, in cycles."""
-    unfinished: dict[str, Any] = own_namespace(package)[_UNFINISHED]
-    return unfinished
+def show_unfinished(package: ModuleType, last: str, module: Any) -> None:
+    """Let import statements, and nothing else, find a submodule that is being executed, as cycles need it."""
+    lookup: _Lookup = own_namespace(package)[_LOOKUP]
+    lookup.unfinished = {**lookup.unfinished, last: module}
+
+
+def no_longer_unfinished(package: ModuleType, last: str) -> None:
+    """A submodule was executed, or failed."""
+    lookup: _Lookup = own_namespace(package)[_LOOKUP]
+    if last in lookup.unfinished:
+        lookup.unfinished = {name: module for name, module in lookup.unfinished.items() if name != last}
 
 
 def is_submodule(value: Any, package: str, name: str) -> bool:
@@ -218,34 +230,43 @@ def is_submodule(value: Any, package: str, name: str) -> bool:
     return is_ours and namespace.get("__name__") == f"{package}.{name}"
 
 
-def _lookup_in(
-    package: str, namespace: dict[str, Any], children: dict[str, Any], unfinished: dict[str, Any]
-) -> Callable[[str], Any]:
-    def lookup(name: str) -> Any:
+_NOTHING: Mapping[str, Any] = {}
+
+
+class _Lookup:
+    """What a package object holds: the values of the shared namespace, over the submodules of one generation."""
+
+    __slots__ = ("children", "namespace", "package", "unfinished")
+
+    def __init__(self, package: str, namespace: dict[str, Any], children: dict[str, Any]) -> None:
+        self.package = package
+        self.namespace = namespace
+        self.children = children
+        self.unfinished = _NOTHING
+
+    def find(self, name: str) -> Any:
         try:
-            value = namespace[name]
+            value = self.namespace[name]
         except KeyError:
-            if name in children:
-                return children[name]
+            if name in self.children:
+                return self.children[name]
         else:
             if not issubclass(type(value), ModuleType):
                 return value
-            child = children.get(name)
-            if child is value or not is_submodule(value, package, name):
+            child = self.children.get(name)
+            if child is value or not is_submodule(value, self.package, name):
                 return value
             if child is not None:
                 return child
-        if name in unfinished:
+        if name in self.unfinished:
             # Plain Python gives a half-made submodule to `from . import c` and `import a.c as m`, not to `a.c`.
             frame = sys._getframe(1)
             if frame.f_code.co_code[frame.f_lasti] == _IMPORT_FROM:
-                return unfinished[name]
-        fallback = namespace.get("__getattr__")
+                return self.unfinished[name]
+        fallback = self.namespace.get("__getattr__")
         if fallback is not None:
             return fallback(name)
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
-
-    return lookup
+        raise AttributeError(f"module {self.package!r} has no attribute {name!r}")
 
 
 def record_of(module: ModuleType) -> ModuleRecord:

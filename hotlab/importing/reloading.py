@@ -90,11 +90,11 @@ def _share_packages(into: Generation, packages: dict[str, GenerationPackage]) ->
 def _compile_lazily_needed(staged: Generation) -> None:
     """An edit that a task would meet later, in an import inside a function, must at least compile."""
     read_code(staged)
-    for name in staged.executed:
-        for need in staged.records[name].lazy.difference(staged.ready):
-            source = staged.snapshot.get(need)
-            if source is not None and source.kind != "extension":
-                source.code()
+    lazy = frozenset[str]().union(*[staged.records[name].lazy for name in staged.executed])
+    for need in sorted(lazy.difference(staged.ready)):
+        source = staged.snapshot.get(need)
+        if source is not None and source.kind != "extension":
+            source.code()
 
 
 def discard(staged: Generation) -> None:

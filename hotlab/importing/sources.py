@@ -41,20 +41,19 @@ class Layout:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = sorted(names)
-        self._below: dict[str, list[tuple[str, str]]] | None = None
+        self._below: dict[str, tuple[list[str], list[str]]] | None = None
         self._children: dict[str, frozenset[str]] = {}
         self._packages: list[str] = []
-        self._packages_in: dict[str, list[str]] = {}
 
-    def _known(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+    def _known(self) -> Mapping[str, tuple[Sequence[str], Sequence[str]]]:
         if self._below is None:
-            found: dict[str, list[tuple[str, str]]] = {}
+            found: dict[str, tuple[list[str], list[str]]] = {}
             for name in self.names:
                 above, _, last = name.rpartition(".")
-                found.setdefault(above, []).append((last, name))
-            self._children = {above: frozenset(last for last, _name in names) for above, names in found.items()}
-            for above, names in found.items():
-                self._packages_in[above] = [last for last, name in names if name in found]
+                lasts, names = found.setdefault(above, ([], []))
+                lasts.append(last)
+                names.append(name)
+            self._children = {above: frozenset(lasts) for above, (lasts, _names) in found.items()}
             self._packages = sorted(found)
             self._below = found
         return self._below
@@ -64,19 +63,14 @@ class Layout:
         self._known()
         return self._packages
 
-    def below(self, package: str) -> Sequence[tuple[str, str]]:
+    def below(self, package: str) -> tuple[Sequence[str], Sequence[str]]:
         """A package's submodules: the last parts of their names, and their names."""
-        return self._known().get(package, ())
+        return self._known().get(package, ((), ()))
 
     def children(self, package: str) -> frozenset[str]:
         """The last parts of the names of a package's submodules."""
         self._known()
         return self._children.get(package, frozenset())
-
-    def packages_in(self, package: str) -> Sequence[str]:
-        """The last parts of the names of those submodules that have submodules themselves."""
-        self._known()
-        return self._packages_in.get(package, ())
 
 
 class Comings:
@@ -212,6 +206,11 @@ class Source:
         if self._facts is None:
             self._facts = facts_of(self.code())
         return self._facts
+
+    @property
+    def sets(self) -> tuple[str, ...] | None:
+        """See :class:`CodeFacts`; None as long as the code was not read for its facts."""
+        return self._facts.sets if self._facts is not None else None
 
 
 @attrs.frozen(eq=False)

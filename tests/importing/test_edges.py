@@ -48,18 +48,27 @@ def test_a_cycle_of_import_as_gives_real_modules(lab: LabOnDisk) -> None:
     "text",
     ["import importlib\ndev = importlib.import_module('{lab}.dev')\ndef v(): return dev.oven.V",
      "from .helpers import dev\ndef v(): return dev.oven.V",
+     "from .aliases import under_another_name as d\ndef v(): return d.oven.V",
+     "import {lab}.dev as dev\ndef v(): return dev.oven.V",
+     "globals()['dev'] = __import__('{lab}.dev', fromlist=['oven'])\ndef v(): return dev.oven.V",
+     "import {lab}.late\nfrom .helpers import dev\ndef v(): return dev.oven.V",
      "from .dev import *\ndef v(): return oven.V"],
 )  # fmt: skip
 def test_packages_held_by_any_way_lead_to_the_current_submodules(lab: LabOnDisk, text: str) -> None:
     """However a module came by a package, what it reaches through it is affected by its edits."""
-    lab.write(dev__init="", dev__oven="V = 1", loads="from .dev import oven", helpers="from . import dev",
-              main=text.format(lab=lab.name))  # fmt: skip
+    lab.write(dev__init="", dev__oven="V = 1", loads="from .dev import oven", base="EDIT = 1",
+              helpers="from . import base, dev",
+              aliases="from . import base, dev\nunder_another_name = dev", late="from .helpers import dev",
+              main="from .base import EDIT\n" + text.format(lab=lab.name))  # fmt: skip
     lab.enable()
     lab.module("loads")
     assert lab.module("main").v() == 1
-    lab.write(dev__oven="V = 2")
-    assert lab.refresh().ok
-    assert lab.module("main").v() == 2
+    for v in (2, 3):
+        lab.write(dev__oven=f"V = {v}")
+        assert lab.refresh().ok
+        assert lab.module("main").v() == v
+        lab.write(dev__init=f"EDIT = {v}", base=f"EDIT = {v}")  # executes the others again, from the same sources
+        assert lab.refresh().ok
 
 
 def test_a_refused_edit_leaves_no_trace_in_an_adopted_package(lab: LabOnDisk) -> None:
