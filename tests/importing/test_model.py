@@ -11,7 +11,7 @@ from tests.importing.model.machine import Setting, new_setting, run
 from tests.importing.model.planted import PLANTED
 from tests.importing.model.world import Disagreement
 
-SEED = 4
+SEED = 3_000_011  # about one tree in a hundred depends on the order of imports; some seeds make none
 EDITS = 2000
 
 
