@@ -185,12 +185,17 @@ def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist:
 
 
 def _load_for(record: ModuleRecord, generation: Generation, full: str) -> Any:
-    """Load a module that a record's code asks for. Where a package above it is not there, that one is a need too."""
+    """Load a module that a record's code asks for. Where that fails, packages above it are needs that are not there.
+
+    Or that have failed, and may have left behind the very module that is asked for.
+    """
     try:
         return generation.load(full)
-    except ModuleNotFoundError as error:
-        if error.name is not None and full.startswith(error.name + "."):
-            record.note_need(error.name)
+    except BaseException:
+        above = full.rpartition(".")[0]
+        while above and above not in generation.records:
+            record.note_need(above)
+            above = above.rpartition(".")[0]
         raise
 
 

@@ -8,7 +8,7 @@ threads see. Any exception of lab code counts as a refusal, ``SystemExit``, ``Re
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hotlab.importing.adopting import settle
@@ -59,6 +59,7 @@ def share_all(plan: Plan, into: Generation) -> None:
         if len(records) != len(plan.executed):
             leave_out.update(name for name in records if name not in plan.executed)
         into.gaps = {name for name in leave_out if name in packages and name in sources}
+        into.gaps.update(_failed_above(into, ready))
         for name in leave_out:
             records.pop(name, None)
             ready.pop(name, None)
@@ -71,6 +72,13 @@ def share_all(plan: Plan, into: Generation) -> None:
         above = into.packages.get(parent)
         if above is not None:
             children_of(above).pop(last, None)
+
+
+def _failed_above(into: Generation, ready: Mapping[str, Any]) -> list[str]:
+    """Packages that somebody needs, and that have failed, but left modules below them behind."""
+    layout, sources = into.snapshot.layout, into.snapshot.sources
+    wanted = [name for name in into.lab.unexecuted if name in sources and sources[name].is_package]
+    return [name for name in wanted if any(f"{name}.{last}" in ready for last in layout.children(name))]
 
 
 def _share_packages(into: Generation, packages: dict[str, GenerationPackage]) -> None:

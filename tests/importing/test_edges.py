@@ -259,3 +259,14 @@ def test_a_package_that_was_missing_above_a_missing_module_is_an_edge(lab: LabOn
     lab.write(b="V = 1")
     assert lab.refresh().reloaded == (f"{lab.name}.b", f"{lab.name}.main")
     assert lab.module("main").V == -1
+
+
+def test_a_package_that_failed_above_a_module_that_it_left_behind_is_an_edge(lab: LabOnDisk) -> None:
+    """A caught import of `b.c` fails with `b`, after `b` has imported `c`: when `b` is mended, it is tried anew."""
+    lab.write(main="try:\n    from .b.c import V\nexcept ImportError:\n    V = -1")
+    lab.write(b__init="from . import c\nraise ImportError('broken')", b__c="V = 1")
+    lab.enable()
+    assert lab.module("main").V == -1
+    lab.write(b__init="from . import c")
+    assert lab.refresh().reloaded == (f"{lab.name}.b", f"{lab.name}.main")
+    assert lab.module("main").V == 1
