@@ -82,17 +82,18 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
                 if asked[0]:
                     absolute[asked] = name, own, "." not in asked[1]
         if own:
-            if record.state == "ready":
+            generation = record.making
+            if generation is None:
                 return _import_for(record, name, fromlist or ())
-            current = lab.current  # read first: a commit pins before it moves the current one
-            generation = record.pinned or current
             module = generation.plain.get(name)
             # What is above a module beside the one that asks is above that, too: it was begun before.
-            if fromlist and module is not None and (beside or generation.has_no_gap_above(name)):
-                if name not in record.needs:
-                    record.note_need(name)
-                return module
-            return _find_for(record, generation, name, fromlist or ())
+            if module is None or not fromlist or not (beside or generation.has_no_gap_above(name)):
+                return _find_for(record, generation, name, fromlist or ())
+            if name not in record.needs:
+                record.needs.add(name)
+                if name not in record.noted:
+                    lab.note_dependant(name, record.name)
+            return module
         found = real["__import__"](name, globals, locals, fromlist or (), 0)
         if executing.finds_files(name) or (fromlist and "resources" in fromlist):
             executing.watch_reads()

@@ -11,7 +11,6 @@ import importlib
 import operator
 import os
 import sys
-import warnings
 from _thread import get_ident
 from collections.abc import Collection, Mapping
 from itertools import repeat
@@ -26,6 +25,7 @@ from hotlab.importing.making_records import new_record
 from hotlab.importing.records import (
     GenerationPackage,
     ModuleRecord,
+    bind_on,
     children_of,
     is_submodule,
     no_longer_unfinished,
@@ -185,6 +185,9 @@ class Generation:
 
     def _load_packages_above(self, parent: str) -> None:
         """All of them, the root first: in a new generation an outer one may not be executed where an inner one is."""
+        nearest = self.records.get(parent)
+        if nearest is not None and (nearest.making is self or (parent in self.ready and self.has_no_gap_above(parent))):
+            return
         end = parent.find(".")
         while True:
             name = parent if end < 0 else parent[:end]
@@ -248,6 +251,7 @@ class Generation:
                 no_longer_unfinished(self.packages[parent], last)
             self.records.pop(record.name, None)
             self.packages.pop(record.name, None)
+            record.making = None
             if self.staged and record.source.is_package and record.name in self.left_out:
                 self.gaps.add(record.name)
                 self.without_gaps.clear()
@@ -334,8 +338,7 @@ class Generation:
                 self.needed.update(record.needs, record.lazy)
             elif self.staged or current:  # an old one's own modules matter to no plan
                 self.lab.unread.append(record)
-            record.state = "ready"
-            record.noted = frozenset()
+            record.is_made()
             self.ready[name] = module
             self.executed.append(name)
             if record.lock is not None:
@@ -389,11 +392,3 @@ class Generation:
             del sys.modules[name]
         else:
             sys.modules[name] = original
-
-
-def bind_on(package: Any, last: str, module: Any) -> None:
-    """Set a submodule on an object in its package's place; one that takes no attributes is warned of, as in Python."""
-    try:
-        setattr(package, last, module)
-    except AttributeError:
-        warnings.warn(f"Cannot set an attribute on {package!r} for child module {last!r}", ImportWarning, stacklevel=2)

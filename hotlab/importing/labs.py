@@ -16,9 +16,9 @@ from hotlab.importing.asking import generation_asked_for
 from hotlab.importing.binding import bound_import
 from hotlab.importing.errors import HotlabError, ReloadInProgress
 from hotlab.importing.facades import Facade, make_facade
-from hotlab.importing.generations import Generation, bind_on
+from hotlab.importing.generations import Generation
 from hotlab.importing.planning import Plan
-from hotlab.importing.records import ModuleRecord
+from hotlab.importing.records import ModuleRecord, bind_on
 from hotlab.importing.retiring import Swap
 from hotlab.importing.sources import Comings, Snapshot, SourceTree, digest_of
 from hotlab.importing.turns import Turn

@@ -31,6 +31,7 @@ def new_record(generation: Generation, source: Source) -> ModuleRecord:
     record = ModuleRecord(
         name, source, lab, spec, body, namespace, generation.number, pinned, source.is_package, get_ident(), place
     )
+    record.making = generation
     if known is not None:
         record.noted = known.needs
     loader.record = record

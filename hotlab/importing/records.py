@@ -12,6 +12,7 @@ import dis
 import importlib.machinery
 import itertools
 import sys
+import warnings
 from collections.abc import Callable, Hashable, Mapping, Set
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +31,7 @@ _module_members: Any = vars(ModuleType)
 own_namespace: Callable[[ModuleType], dict[str, Any]] = _module_members["__dict__"].__get__
 next_place = itertools.count().__next__
 _CHILDREN = "__hotlab_children__"
+_NONE: frozenset[str] = frozenset()
 _LOOKUP = "__hotlab_lookup__"
 _IMPORT_FROM = dis.opmap["IMPORT_FROM"]
 
@@ -57,6 +59,7 @@ class ModuleRecord:
         hidden: names of submodules whose binding has taken the place of another value of the package's.
         held: packages that it has as objects, through which it may reach their submodules.
         attachments: what the companions of libraries keep with it.
+        making: the generation for which it is being executed.
         owner: the thread that executes it, or did.
         place: in the order of the first imports.
         lock: held by the owner while it is executed and others wait for it.
@@ -74,12 +77,13 @@ class ModuleRecord:
     owner: int
     place: int
     state: Literal["executing", "ready"] = "executing"
+    making: Generation | None = None
     lock: ModuleLock | None = None
     needs: set[str] = attrs.field(factory=set)
-    noted: Set[str] = frozenset()
-    lazy: frozenset[str] = frozenset()
-    hidden: frozenset[str] = frozenset()
-    held: frozenset[str] = frozenset()
+    noted: Set[str] = _NONE
+    lazy: frozenset[str] = _NONE
+    hidden: frozenset[str] = _NONE
+    held: frozenset[str] = _NONE
     reads: dict[str, str | None] | None = None
     listings: dict[str, str | None] | None = None
     entries: list[Entry] | None = None
@@ -101,6 +105,12 @@ class ModuleRecord:
         if self.lock is None:
             self.lock = lock_held_by(self.owner, f"hotlab:{self.name}")
         return self.lock
+
+    def is_made(self) -> None:
+        """Its execution came to its end. Called under the lab's mutex."""
+        self.state = "ready"
+        self.making = None
+        self.noted = _NONE
 
     def bind(self, last: str, module: Any) -> None:
         """Bind a submodule in the namespace of a package, as plain Python does."""
@@ -267,6 +277,14 @@ class _Lookup:
         if fallback is not None:
             return fallback(name)
         raise AttributeError(f"module {self.package!r} has no attribute {name!r}")
+
+
+def bind_on(package: Any, last: str, module: Any) -> None:
+    """Set a submodule on an object in its package's place; one that takes no attributes is warned of, as in Python."""
+    try:
+        setattr(package, last, module)
+    except AttributeError:
+        warnings.warn(f"Cannot set an attribute on {package!r} for child module {last!r}", ImportWarning, stacklevel=2)
 
 
 def record_of(module: ModuleType) -> ModuleRecord:
