@@ -83,6 +83,7 @@ importlib.import_module('.late', __package__).V}}"
         tasks = [pool.submit(work) for _ in range(64)]
         try:
             for v in range(1, 61):
+                lab.module("late")  # of a module that nobody imported, a fault is met when somebody does
                 lab.write(main=text.format(v=v), late=f"V = {v}" + ("\n1/0" if v % 4 == 0 else ""))
                 assert lab.refresh().ok == (v % 4 != 0)
         finally:
