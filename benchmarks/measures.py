@@ -44,6 +44,15 @@ class Bench:
             self.engine.import_lab()
         return clock.answer()
 
+    def import_lab_with_data(self) -> Answer:
+        """The same where the lab has a file that its modules may read."""
+        data = Path(self.plan.root, PACKAGE, "settings.toml")
+        data.write_text("speed = 1\n", encoding="utf-8")
+        try:
+            return self.import_lab()
+        finally:
+            data.unlink()
+
     def prepare(self) -> Answer:
         """What an engine does once, before the first refresh."""
         self.engine.prepare()

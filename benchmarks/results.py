@@ -25,9 +25,10 @@ COLOURS = {
 
 def as_markdown(figures: Sequence[Figure], times: Sequence[dict[str, Any]], about: dict[str, Any]) -> str:
     """The tables."""
-    missed = [figure for figure in figures if figure.met is False]
-    missing = [figure for figure in figures if figure.met is None]
-    summary = f"{sum(figure.met is True for figure in figures)} of {len(figures)} goals met"
+    with_goal = [figure for figure in figures if figure.goal is not None]
+    missed = [figure for figure in with_goal if figure.met is False]
+    missing = [figure for figure in with_goal if figure.met is None]
+    summary = f"{sum(figure.met is True for figure in with_goal)} of {len(with_goal)} goals met"
     summary += f", {len(missed)} missed" if missed else ""
     summary += f", {len(missing)} not measured" if missing else ""
     parts = [f"{summary}. {_about(about)}\n", figure_table(figures)]

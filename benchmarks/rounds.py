@@ -204,14 +204,14 @@ class Rounds:
     def outside(self) -> None:
         """Imports in code that belongs to no lab."""
         size = self.plan.usual
-        engines = ("plain", "plain+again", "hotlab")
+        engines = ("plain", "plain+again", "hotlab", "hotlab+data")
         first: dict[str, Answers] = {engine: [] for engine in engines}
         again: dict[str, Answers] = {engine: [] for engine in engines}
         refusals = []
         for turn in range(3 * self.plan.rounds):
             with self.labs.children(engines, size, "outside", turn=turn) as children:
                 for engine, child in children.items():
-                    child.ask("import_lab")
+                    child.ask("import_lab_with_data" if engine == "hotlab+data" else "import_lab")
                     first[engine].append(child.ask("outside_first"))
                     again[engine].append(child.ask("outside_again", rounds=self.plan.loops))
                 refusals.append(children["hotlab"].ask("refusal", rounds=self.plan.loops)["wall"])
@@ -227,6 +227,9 @@ class Rounds:
             goal = round(max(1.02, high, 1 / low), 3)
             figure = self._add_ratio(key, title, size, goal, found["hotlab"], found["plain"])
             figure.note = f"noise: plain ÷ plain has quartiles {low:.2f}{TO}{high:.2f}"
+            # An audit hook sees what the modules of such a lab read.
+            data = f"{title}, where the lab has data files"
+            self._add_ratio(f"{key}_data", data, size, None, found["hotlab+data"], found["plain"])
         self._add("refusal", "the finder's refusal of a name that is not the lab's", size, "µs", 1, refusals)
 
     def peers(self) -> None:
@@ -266,7 +269,9 @@ class Rounds:
             }
             self.times.append(kept)
 
-    def _add_ratio(self, key: str, title: str, size: int | None, goal: float, above: Answers, below: Answers) -> Figure:
+    def _add_ratio(
+        self, key: str, title: str, size: int | None, goal: float | None, above: Answers, below: Answers
+    ) -> Figure:
         """A ratio of two series that have one value a round each."""
         pairs = list(zip(above, below, strict=True))
         wall = [one["wall"] / other["wall"] for one, other in pairs]
@@ -279,7 +284,7 @@ class Rounds:
         title: str,
         size: int | None,
         unit: str,
-        goal: float,
+        goal: float | None,
         values: list[float],
         cpu: list[float] | None = None,
     ) -> Figure:

@@ -29,7 +29,7 @@ _OWN = frozenset({"__class__", "__loader__", "__getattribute__"})
 
 
 class Facade(ModuleType):
-    """One lab module as the outside sees it. Lives as long as its module is current."""
+    """One lab module as the outside sees it, over all generations that have it."""
 
     def __getattribute__(self, name: str) -> Any:
         making = executing.under_way()
