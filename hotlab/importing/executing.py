@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import threading
+from types import CodeType
 from typing import TYPE_CHECKING
 
 from hotlab.importing.sources import digest_of
@@ -57,14 +58,18 @@ def innermost_of(lab: Lab) -> Generation | None:
     return None
 
 
-def enter(generation: Generation, record: ModuleRecord) -> None:
-    """From here to :func:`leave` this thread executes the record's module for the generation."""
-    _stack.frames.append((generation, record))
+def execute(code: CodeType, generation: Generation, record: ModuleRecord) -> None:
+    """Execute code in a record's namespace. Meanwhile this thread makes the record's module for the generation."""
+    frames = _stack.frames
+    frames.append((generation, record))
+    try:
+        exec(code, record.namespace)
+    finally:
+        frames.pop()
 
 
-def leave() -> None:
-    """The end of what :func:`enter` began."""
-    _stack.frames.pop()
+# The frames of this function in a thread's stack say that it is importing a module of a lab.
+EXECUTES = execute.__code__
 
 
 def watches_reads() -> bool:

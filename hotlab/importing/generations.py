@@ -224,11 +224,7 @@ class Generation:
             else:
                 code = record.source.code(cached=not self.staged)
                 facade = self._show_facade(record)
-                executing.enter(self, record)
-                try:
-                    exec(code, record.namespace)
-                finally:
-                    executing.leave()
+                executing.execute(code, self, record)
                 self._take_replacement(record, facade)
             if bound:
                 self._bind_hidden(record, bound)

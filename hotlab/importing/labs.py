@@ -156,11 +156,7 @@ class Lab:
             if digest_of(text) != source.digest:
                 self.overwritten.add(record.name)
                 code = compile(text, source.path, "exec", dont_inherit=True)
-        executing.enter(record.home, record)
-        try:
-            exec(code, record.namespace)
-        finally:
-            executing.leave()
+        executing.execute(code, record.home, record)
 
     @property
     def unchanged(self) -> bool:

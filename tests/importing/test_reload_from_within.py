@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 import hotlab
+from hotlab.importing import turns
 from tests.importing.lab_on_disk import LabOnDisk
 
 WAIT = 20.0
@@ -101,3 +103,43 @@ def test_a_module_that_forks_while_it_is_staged(tmp_path: Path) -> None:
     done = subprocess.run(program, env=environ, capture_output=True, text=True, timeout=WAIT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["True", "2", "7"]
+
+
+def put_answer(answers: queue.Queue[str], lab: str) -> None:
+    """Code of no lab that refreshes one, and says what came of it."""
+    try:
+        answers.put(hotlab.refresh(lab).outcome)
+    except hotlab.ReloadInProgress as error:
+        answers.put(str(error))
+
+
+@pytest.mark.parametrize(
+    ("waits", "outcome"),
+    [
+        ("with ThreadPoolExecutor(1) as pool: pool.submit(hotlab.refresh, {lab!r}).result()", "refused"),
+        (
+            "threading.Thread(target=put_answer, args=(answers, {lab!r})).start()\nSAID = answers.get(timeout=20)",
+            "done",
+        ),
+    ],
+    ids=["future", "queue"],
+)
+def test_a_module_that_waits_for_a_refresh_of_another_thread(
+    lab: LabOnDisk, waits: str, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it waits, the other thread's refresh is an error before long: neither is stuck."""
+    monkeypatch.setattr(turns, "PATIENCE", 0.3)
+    lab.write(oven="V = 1")
+    lab.enable()
+    lab.module("oven")
+    lab.write(
+        oven="import queue, threading, hotlab\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        f"from {__name__} import put_answer\nanswers = queue.Queue()\nV = 2\n{waits.format(lab=lab.name)}",
+    )
+    report = bounded(lab.refresh)
+    assert report.outcome == outcome
+    said = report.error if outcome == "refused" else lab.module("oven").SAID
+    assert "has waited for 0.3 s for others: a module that is being imported must not wait for a refresh" in said
+    lab.write(oven="V = 3")
+    assert bounded(lab.refresh).ok
+    assert lab.module("oven").V == 3
