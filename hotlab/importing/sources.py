@@ -25,6 +25,7 @@ else:
     except ImportError:
         from hashlib import blake2b
 
+_MANY = 10_000
 Kind = Literal["module", "package", "namespace", "extension"]
 
 
@@ -103,6 +104,8 @@ class Comings:
             values = None
             if all(type(name) is str for name in names) and known.isdisjoint(names):
                 values = frozenset(names)
+            if len(self._values) > _MANY:
+                self._values.clear()  # of statements that edits have changed since, most of them
             self._values[key] = values
             return values
 
