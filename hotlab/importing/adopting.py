@@ -131,4 +131,4 @@ def leave_plain(generation: Generation) -> None:
                 if child is not None and isinstance(value, ModuleType):
                     namespace[key] = child.body
         if record.source.kind != "extension":
-            sys.modules[name] = record.replacement or record.body
+            sys.modules[name] = record.body if record.replacement is None else record.replacement

@@ -172,17 +172,46 @@ def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist:
         if not dot:
             return module
         _bind_unfinished(generation, full)
-        # A half-made one is not waited for, as above.
-        return generation.ready.get(root) or generation.packages.get(root) or generation.load(root)
+        # A half-made one is not waited for, as packages above a module never are.
+        made = generation.ready.get(root)
+        if made is None:
+            made = generation.packages.get(root)
+        return generation.load(root) if made is None else made
+    holds_packages = full in record.lab.of_note
     if full in generation.packages or (type(module) is not ModuleType and hasattr(module, "__path__")):
-        return _take(record, generation, module, full, fromlist)
-    if full in record.lab.were_packages:
+        module = _take(record, generation, module, full, fromlist)
+    elif full in record.lab.were_packages:
         for name in fromlist:
             if not hasattr(module, name):
                 _refuse_from_elsewhere(module, full, name)
-    elif generation.ready.get(full) is module:
+    elif not holds_packages and generation.ready.get(full) is module:
         generation.plain[full] = module
-    return module
+    return _with_its_packages(generation, module) if holds_packages else module
+
+
+class _StandIn(ModuleType):
+    """A module as one generation sees it that holds the packages of another."""
+
+
+def _with_its_packages(generation: Generation, module: Any) -> Any:
+    """What to take names from, where a module that generations share holds packages: those of the generation.
+
+    Its namespace has those of the current one, for attribute chains to lead on.
+    """
+    if type(module) is not ModuleType and type(module) is not GenerationPackage:
+        return module
+    others = {
+        name: own
+        for name, value in vars(module).copy().items()
+        if type(value) is GenerationPackage
+        and (own := generation.packages.get(record_of(value).name)) is not None
+        and own is not value
+    }
+    if not others:
+        return module
+    stand_in = _StandIn(module.__name__)
+    vars(stand_in).update({**vars(module), **others})
+    return stand_in
 
 
 def _load_for(record: ModuleRecord, generation: Generation, full: str) -> Any:
@@ -220,7 +249,8 @@ def _bind_unfinished(generation: Generation, full: str) -> None:
         parent, _, last = full.rpartition(".")
         package, record = generation.packages.get(parent), generation.records.get(full)
         if package is not None and record is not None:
-            show_unfinished(package, last, generation.object_of(record))
+            with generation.lab.mutex:
+                show_unfinished(package, last, generation.object_of(record))
         if not parent:
             return
         full = parent

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABCMeta
 from collections.abc import Iterable
-from enum import EnumMeta
-from importlib.machinery import ModuleSpec
 from itertools import repeat
-from types import FunctionType, ModuleType
 from typing import Any
 
 from hotlab.importing.binding import absolute_name
@@ -16,9 +12,7 @@ from hotlab.importing.imports_in_code import ImportStatement, all_imports
 from hotlab.importing.records import GenerationPackage, ModuleRecord, is_submodule
 from hotlab.importing.sources import LazyNeeds, Snapshot, Source
 
-_OF_NOTE = (BaseException, GenerationPackage)
-# Types of most values in modules.
-_PLAIN = {type, str, int, float, dict, list, tuple, type(None), ABCMeta, EnumMeta, FunctionType, ModuleType, ModuleSpec}
+_OF_NOTE = repeat((BaseException, GenerationPackage))
 
 
 def values_of_note(record: ModuleRecord) -> list[Any]:
@@ -30,19 +24,13 @@ def values_of_note(record: ModuleRecord) -> list[Any]:
         values = list(map(namespace.get, sets))
     else:
         values = list(namespace.values())
-    try:
-        uncommon = set(map(type, values)) - _PLAIN
-    except Exception:
-        pass  # a metaclass may say that its classes have no hash
-    else:
-        if not any(map(issubclass, uncommon, repeat(_OF_NOTE))):
-            lab.of_note.discard(name)
-            return []
-    # By type: isinstance would ask a value for its class, which may be code of the lab's.
-    noted = [item for item in list(namespace.items()) if issubclass(type(item[1]), _OF_NOTE)]
+    # By type: isinstance would ask a value for its class, which may be code of the lab's; so would a set of the types.
+    if not any(map(issubclass, map(type, values), _OF_NOTE)):
+        return []
+    noted = [item for item in list(namespace.items()) if issubclass(type(item[1]), (BaseException, GenerationPackage))]
     found = [value for key, value in noted if not is_submodule(value, name, key)]
     if found and name not in lab.of_note:
-        lab.of_note.add(name)
+        lab.note_holder(name)
         # Those in a cycle with it were looked at before it.
         users = [record.home.records.get(other) for other in lab.dependants.get(name, frozenset()).copy()]
         lab.unread.extend(user for user in users if user is not None and user.state == "ready")

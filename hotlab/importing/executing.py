@@ -31,7 +31,7 @@ class _Stack(threading.local):
 
 _stack = _Stack()
 _watches_reads = False
-_OWN_PLACE = re.compile(rb"__(?:file|path|spec|loader|package)__")
+_OWN_PLACE = re.compile(rb"__(?:file|path|spec|loader|package|name)__")
 _WAYS_TO_FILES = ("pkgutil", "inspect", "importlib.resources", "importlib_resources", "pkg_resources")
 _READS = frozenset({"open", "os.listdir", "os.scandir"})
 # Stands for the digest of a file that the module itself has written: state of its own, on which it does not depend.
@@ -85,9 +85,20 @@ def watch_reads() -> None:
         sys.addaudithook(_on_audit)
 
 
-def may_read(text: bytes) -> bool:
-    """Whether a source has any word by which code finds its own package's folder."""
-    return _OWN_PLACE.search(text) is not None
+def may_read(text: bytes, lab: str) -> bool:
+    """Whether a source may ask for its own package's files.
+
+    It has a word for its own place, hands its name to others, or names the lab in a string (a path or a module).
+    """
+    for word in _OWN_PLACE.finditer(text):
+        start, end = word.span()
+        if word[0] != b"__name__":
+            return True
+        harmless = text.startswith((b" ==", b"=="), end) or text.endswith((b".", b"getLogger("), 0, start)
+        if not harmless:
+            return True
+    name = lab.encode()
+    return b'"' + name in text or b"'" + name in text
 
 
 def finds_files(library: str) -> bool:

@@ -262,7 +262,7 @@ class Generation:
     def drop_unfinished(self, but: Collection[ModuleRecord]) -> None:
         """Forget what is being executed, but for some records; nobody waits for it any more."""
         for record in list(self.records.values()):
-            if record.state == "executing":
+            if record.state == "executing" or record.name not in self.ready:
                 record.lock = None
                 if not any(record is one for one in but):
                     self._forget(record)
@@ -380,11 +380,18 @@ class Generation:
         return False
 
     def drop_added(self, name: str) -> None:
-        """Put back what ``sys.modules`` held before this generation put a façade there."""
+        """Put back what ``sys.modules`` held before this generation put a façade there, unless others use it by now."""
         facade, original = self.added_facades.pop(name, (None, None))
         if facade is None or sys.modules.get(name) is not facade:
+            return
+        if any(generation.uses_facade(name, facade) for generation in self.lab.at_work() if generation is not self):
             return
         if original is None:
             del sys.modules[name]
         else:
             sys.modules[name] = original
+
+    def uses_facade(self, name: str, facade: Facade) -> bool:
+        """Whether outside code finds a module of this generation through a façade."""
+        record = self.records.get(name)
+        return record is not None and record.facade is facade

@@ -16,6 +16,7 @@ import attrs
 
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _IMPORT_FROM = dis.opmap["IMPORT_FROM"]
+_STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 _STORE_NAME = dis.opmap["STORE_NAME"]
 _LOAD_CONST = dis.opmap["LOAD_CONST"]
 _LOAD_SMALL_INT = dis.opmap.get("LOAD_SMALL_INT", -1)  # 3.14 and later
@@ -61,6 +62,7 @@ class CodeFacts:
 def facts_of(code: CodeType) -> CodeFacts:
     """Read a module's code object and those nested in it, once."""
     lazy: list[ImportStatement] = []
+    sets = _set_by(code)
     names: set[str] = set()
     named: set[str] = set()
     open_ends = [(code, False)]
@@ -73,10 +75,12 @@ def facts_of(code: CodeType) -> CodeFacts:
         in_function = in_function or bool(each.co_flags & inspect.CO_OPTIMIZED)
         if in_function:
             lazy.extend(_imports_of(each))
+            if _STORE_GLOBAL in each.co_code[::2]:
+                sets = None
         open_ends.extend([(inner, in_function) for inner in _nested(each)])
     return CodeFacts(
         tuple(lazy), frozenset(names), tuple(_classes_in(code, ())), frozenset(named), _exports_of(code),
-        not _LISTING.isdisjoint(names), _set_by(code) if _BY_OTHER_WAYS.isdisjoint(names) else None,
+        not _LISTING.isdisjoint(names), sets if _BY_OTHER_WAYS.isdisjoint(names) else None,
     )  # fmt: skip
 
 
@@ -87,7 +91,9 @@ def _exports_of(code: CodeType) -> frozenset[str]:
     return frozenset(each for each in constants if type(each) is str)
 
 
-def _set_by(code: CodeType) -> tuple[str, ...]:
+def _set_by(code: CodeType) -> tuple[str, ...] | None:
+    if ("*",) in code.co_consts:
+        return None
     found: dict[int, None] = {}
     extended = before = 0
     raw = code.co_code

@@ -64,7 +64,7 @@ class Lab:
         self.followers: list[Callable[[Generation], None]] = []
         self.adopted: list[str] = []
         self.unread: deque[ModuleRecord] = deque()
-        # Modules that hold exceptions, or packages of the lab that are not right below them.
+        # Modules that have held exceptions, or packages of the lab that are not right below them.
         self.of_note: set[str] = set()
         self.kept_frames: deque[FrameType] = deque()
         self.looked_at: Generation | None = None
@@ -89,6 +89,11 @@ class Lab:
         found = [generation for generation in alive if generation is not None and not generation.staged]
         return sorted(found, key=lambda generation: generation.number)
 
+    def at_work(self) -> list[Generation]:
+        """The current generation, and those that are staged."""
+        alive = [reference() for reference in self._alive.copy().values()]
+        return [self.current, *(each for each in alive if each is not None and each.staged)]
+
     def keep_track_of(self, generation: Generation) -> None:
         """Count a generation among those alive, until it is collected."""
         key, alive = id(generation), self._alive
@@ -106,17 +111,25 @@ class Lab:
         names: Iterable[str] = () if snapshot is since else snapshot.sources
         if since is not None and names:
             names = snapshot.may_differ_from(since)
-        if self.tree.has_data() or any(executing.may_read(snapshot.sources[name].text) for name in names):
+        if self.tree.has_data() or any(executing.may_read(snapshot.sources[name].text, self.name) for name in names):
             executing.watch_reads()
 
     def note_package(self, name: str) -> None:
         """A module is a package in some generation."""
         if name not in self.were_packages:
             self.were_packages.add(name)
-            for reference in self._alive.copy().values():
-                generation = reference()
-                if generation is not None:
-                    generation.plain.pop(name, None)
+            self._not_plain(name)
+
+    def note_holder(self, name: str) -> None:
+        """A module holds an exception, or a package that is not right below it."""
+        self.of_note.add(name)
+        self._not_plain(name)
+
+    def _not_plain(self, name: str) -> None:
+        for reference in self._alive.copy().values():
+            generation = reference()
+            if generation is not None:
+                generation.plain.pop(name, None)
 
     def forget(self, staged: Generation) -> None:
         """A staged generation was given up."""

@@ -116,7 +116,9 @@ def read_code(generation: Generation) -> None:
     while lab.unread:
         record = lab.unread.popleft()
         snapshot = record.home.snapshot
-        for value in values_of_note(record):
+        found = values_of_note(record)
+        record.source.holds_nothing = not found
+        for value in found:
             if isinstance(value, GenerationPackage):
                 record.note_held(value.__name__)
             else:

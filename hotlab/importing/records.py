@@ -218,13 +218,16 @@ def children_of(package: ModuleType) -> dict[str, Any]:
 
 
 def show_unfinished(package: ModuleType, last: str, module: Any) -> None:
-    """Let import statements, and nothing else, find a submodule that is being executed, as cycles need it."""
+    """Let import statements, and nothing else, find a submodule that is being executed, as cycles need it.
+
+    Called under the lab's mutex.
+    """
     lookup: _Lookup = own_namespace(package)[_LOOKUP]
     lookup.unfinished = {**lookup.unfinished, last: module}
 
 
 def no_longer_unfinished(package: ModuleType, last: str) -> None:
-    """A submodule was executed, or failed."""
+    """A submodule was executed, or failed. Called under the lab's mutex."""
     lookup: _Lookup = own_namespace(package)[_LOOKUP]
     if last in lookup.unfinished:
         lookup.unfinished = {name: module for name, module in lookup.unfinished.items() if name != last}

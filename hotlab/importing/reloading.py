@@ -7,6 +7,7 @@ threads see. Any exception of lab code counts as a refusal, ``SystemExit``, ``Re
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -115,7 +116,8 @@ def discard(staged: Generation) -> None:
         staged.drop_added(name)
     unread = staged.lab.unread
     for record in [record for record in unread.copy() if record.pinned is staged]:
-        unread.remove(record)
+        with contextlib.suppress(ValueError):  # read meanwhile
+            unread.remove(record)
     staged.staged = False
     staged.lab.forget(staged)
 

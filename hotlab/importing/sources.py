@@ -150,6 +150,7 @@ class Source:
     _facts: CodeFacts | None = attrs.field(default=None, init=False, repr=False)
     lazy_needs: LazyNeeds | None = attrs.field(default=None, init=False, repr=False)
     _cached: str | None = attrs.field(default=None, init=False, repr=False)
+    holds_nothing: bool = attrs.field(default=False, init=False, repr=False)
     _folder: str | None = attrs.field(default=None, init=False, repr=False)
     line: bytes = attrs.field(init=False, repr=False)
 
@@ -212,8 +213,8 @@ class Source:
 
     @property
     def sets(self) -> tuple[str, ...] | None:
-        """See :class:`CodeFacts`; None as long as the code was not read for its facts."""
-        return self._facts.sets if self._facts is not None else None
+        """See :class:`CodeFacts`; None unless an earlier execution was looked at whole and had nothing of note."""
+        return self._facts.sets if self._facts is not None and self.holds_nothing else None
 
 
 @attrs.frozen(eq=False)

@@ -101,6 +101,8 @@ print(before, len(added))
         ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "from importlib import resources", "0 1"),
         ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "import importlib.resources as r", "0 1"),
         ({"init": "import importlib"}, "oven.py", "V = 2", "0 0"),
+        ({"init": "import logging\nLOG = logging.getLogger(__name__)"}, "oven.py", "V = int.__name__", "0 0"),
+        ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "V = str(__name__)", "0 1"),
         ({"init": "import importlib; V = getattr(importlib, 'resources', 0)"}, "oven.py", "V = 2", "1 1"),
     ],
 )

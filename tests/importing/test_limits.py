@@ -66,6 +66,23 @@ def test_submodules_reached_by_a_computed_name_are_no_dependencies(lab: LabOnDis
     assert (next(task), main.by_name("oven"), main.in_a_list("oven")) == (2, 2, 1)
 
 
+def test_a_chain_through_a_package_that_a_shared_module_holds_has_one_end(lab: LabOnDisk) -> None:
+    """`tools.dev.oven.V`, where the module tools is shared and holds the package dev, leads to the current oven from
+    old tasks too, and to the one of before while its user is executed for the edit. Taken by name each has its own."""
+    lab.write(
+        dev__init="", dev__oven="V = 1", loads=f"import {lab.name}.dev.oven", tools="from . import dev",
+        user="from . import loads, tools\nfrom .tools import dev\nSEEN = tools.dev.oven.V, dev.oven.V\n"
+        "def late(): return tools.dev.oven.V, dev.oven.V",
+    )  # fmt: skip
+    lab.enable()
+    old = lab.module("user").late
+    lab.write(dev__oven="V = 2")
+    assert lab.refresh().ok
+    assert lab.module("user").SEEN == (1, 2)
+    assert lab.module("user").late() == (2, 2)
+    assert old() == (2, 1)
+
+
 def test_what_a_module_sets_on_a_class_of_another_is_no_dependency(lab: LabOnDisk) -> None:
     """A module that keeps what another has set on a class of a third imports nothing of that other one: it is not
     affected by its edit, and keeps the method of before where a fresh import has the new one."""

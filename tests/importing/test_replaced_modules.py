@@ -75,3 +75,19 @@ def test_an_object_in_a_modules_place_that_outside_code_imported_is_reloaded(lab
     assert (user.V, root.config.V, sys.modules[f"{lab.name}.config"].V) == (2, 2, 2)
     enabled.revert(generation)
     assert (user.V, root.config.V, sys.modules[f"{lab.name}.config"].V) == (1, 1, 1)
+
+
+def test_a_root_that_puts_something_empty_in_its_place(lab: LabOnDisk) -> None:
+    """Nobody asks it whether it is true."""
+    lab.write(
+        init="import sys, types\nclass Root(types.ModuleType):\n    def __len__(self): return 0\n    mark = 1\n"
+        "made = Root(__name__)\nvars(made).update({k: v for k, v in globals().items() if k.startswith('__')})\n"
+        "sys.modules[__name__] = made",
+        oven="V = 1",
+        user=f"import {lab.name}.oven\nMARK = {lab.name}.mark\ndef late():\n    import {lab.name}.oven\n"
+        f"    return {lab.name}.mark",
+    )
+    lab.enable()
+    assert (lab.module("user").MARK, lab.module("user").late()) == (1, 1)
+    hotlab.disable(lab.name)
+    assert type(sys.modules[lab.name]).__name__ == "Root"
