@@ -18,7 +18,7 @@ _OF_NOTE = repeat((BaseException, GenerationPackage))
 def values_of_note(record: ModuleRecord) -> list[Any]:
     """The exceptions that a module holds, and the packages of its lab but for those right below it."""
     name, namespace, lab = record.name, record.namespace, record.lab
-    sets = record.source.sets
+    sets = record.source.sets()
     if sets is not None and not record.held and record.needs.isdisjoint(lab.of_note):
         # What it has from other modules was looked at there. Packages re-export thousands of names.
         values = list(map(namespace.get, sets))

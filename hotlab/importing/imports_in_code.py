@@ -47,7 +47,6 @@ class CodeFacts:
         named: strings that may name modules, in code that imports by name (``importlib.import_module("lab.oven")``).
         exports: strings that its ``__all__`` may hold.
         lists: whether it may list the modules of a package (``pkgutil.iter_modules``).
-        sets: the names that the module sets, but by from-imports; None where that can't be read off its code.
     """
 
     lazy: tuple[ImportStatement, ...]
@@ -56,13 +55,11 @@ class CodeFacts:
     named: frozenset[str]
     exports: frozenset[str]
     lists: bool
-    sets: tuple[str, ...] | None
 
 
 def facts_of(code: CodeType) -> CodeFacts:
     """Read a module's code object and those nested in it, once."""
     lazy: list[ImportStatement] = []
-    sets = _set_by(code)
     names: set[str] = set()
     named: set[str] = set()
     open_ends = [(code, False)]
@@ -75,12 +72,10 @@ def facts_of(code: CodeType) -> CodeFacts:
         in_function = in_function or bool(each.co_flags & inspect.CO_OPTIMIZED)
         if in_function:
             lazy.extend(_imports_of(each))
-            if _STORE_GLOBAL in each.co_code[::2]:
-                sets = None
         open_ends.extend([(inner, in_function) for inner in _nested(each)])
     return CodeFacts(
         tuple(lazy), frozenset(names), tuple(_classes_in(code, ())), frozenset(named), _exports_of(code),
-        not _LISTING.isdisjoint(names), sets if _BY_OTHER_WAYS.isdisjoint(names) else None,
+        not _LISTING.isdisjoint(names),
     )  # fmt: skip
 
 
@@ -91,20 +86,29 @@ def _exports_of(code: CodeType) -> frozenset[str]:
     return frozenset(each for each in constants if type(each) is str)
 
 
-def _set_by(code: CodeType) -> tuple[str, ...] | None:
-    if ("*",) in code.co_consts:
+def names_set_by(code: CodeType) -> tuple[str, ...] | None:
+    """The names that a module sets itself, but by from-imports; None where that can't be read off its code."""
+    if ("*",) in code.co_consts or any(_sets_by_other_ways(inner) for inner in (code, *_nested(code))):
         return None
-    found: dict[int, None] = {}
-    extended = before = 0
+    found: dict[str, None] = {}
     raw = code.co_code
-    for place in range(0, len(raw), 2):
-        operation, argument = raw[place], raw[place + 1] | extended
-        extended = argument << 8 if operation == _EXTENDED_ARG else 0
-        if operation == _STORE_NAME and before != _IMPORT_FROM:
-            found[argument] = None
-        if operation != _EXTENDED_ARG:
-            before = operation
-    return tuple(code.co_names[place] for place in found)
+    operations = raw[::2]
+    place = operations.find(_STORE_NAME)
+    while place >= 0:
+        before, argument, shift = place - 1, raw[2 * place + 1], 8
+        while operations[before] == _EXTENDED_ARG:
+            argument |= raw[2 * before + 1] << shift
+            before, shift = before - 1, shift + 8
+        if operations[before] != _IMPORT_FROM:
+            found[code.co_names[argument]] = None
+        place = operations.find(_STORE_NAME, place + 1)
+    return tuple(found)
+
+
+def _sets_by_other_ways(code: CodeType) -> bool:
+    if not _BY_OTHER_WAYS.isdisjoint(code.co_names) or _STORE_GLOBAL in code.co_code[::2]:
+        return True
+    return any(_sets_by_other_ways(inner) for inner in _nested(code))
 
 
 def _classes_in(code: CodeType, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

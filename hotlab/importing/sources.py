@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import attrs
 
 from hotlab.importing.bytecode import cache_path, compile_code, load_code, rename
-from hotlab.importing.imports_in_code import CodeFacts, facts_of
+from hotlab.importing.imports_in_code import CodeFacts, facts_of, names_set_by
 
 if TYPE_CHECKING:
     from hashlib import blake2b
@@ -150,6 +150,8 @@ class Source:
     _facts: CodeFacts | None = attrs.field(default=None, init=False, repr=False)
     lazy_needs: LazyNeeds | None = attrs.field(default=None, init=False, repr=False)
     _cached: str | None = attrs.field(default=None, init=False, repr=False)
+    _sets: tuple[str, ...] | None = attrs.field(default=None, init=False, repr=False)
+    _sets_known: bool = attrs.field(default=False, init=False, repr=False)
     holds_nothing: bool = attrs.field(default=False, init=False, repr=False)
     _folder: str | None = attrs.field(default=None, init=False, repr=False)
     line: bytes = attrs.field(init=False, repr=False)
@@ -211,10 +213,16 @@ class Source:
             self._facts = facts_of(self.code())
         return self._facts
 
-    @property
     def sets(self) -> tuple[str, ...] | None:
-        """See :class:`CodeFacts`; None unless an earlier execution was looked at whole and had nothing of note."""
-        return self._facts.sets if self._facts is not None and self.holds_nothing else None
+        """The names that the module sets itself, but by from-imports.
+
+        None where its code does not say, or where an earlier execution was not looked at, or held more that is of note.
+        """
+        if not self.holds_nothing:
+            return None
+        if not self._sets_known:
+            self._sets_known, self._sets = True, names_set_by(self.code())
+        return self._sets
 
 
 @attrs.frozen(eq=False)
