@@ -264,10 +264,9 @@ class Snapshot:
         packages = self.layout.packages()
         for package in packages:
             if package not in parts:
-                below = package + "." if package else ""
-                lines = [sources[below + last].line for last in sorted(self.layout.children(package))]
-                parts[package] = digest_of(b"".join(lines)).encode()
-        lines = [package.encode() + b"\0" + parts[package] + b"\n" for package in packages]
+                digest = digest_of(b"".join([sources[name].line for name in self.layout.below(package)[1]]))
+                parts[package] = f"{package}\0{digest}\n".encode()
+        lines = [parts[package] for package in packages]
         lines += [f"{path}\0{digest}\n".encode() for path, digest in sorted((data or {}).items())]
         return digest_of(b"".join(lines))
 
