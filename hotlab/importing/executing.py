@@ -31,7 +31,7 @@ class _Stack(threading.local):
 
 _stack = _Stack()
 _watches_reads = False
-_OWN_PLACE = re.compile(rb"__(?:file|path|spec|loader|package|name)__")
+_OWN_PLACE = re.compile(rb"__(?:file|path|spec|loader|package)__")
 _WAYS_TO_FILES = ("pkgutil", "inspect", "importlib.resources", "importlib_resources", "pkg_resources")
 _READS = frozenset({"open", "os.listdir", "os.scandir"})
 # Stands for the digest of a file that the module itself has written: state of its own, on which it does not depend.
@@ -86,19 +86,16 @@ def watch_reads() -> None:
 
 
 def may_read(text: bytes, lab: str) -> bool:
-    """Whether a source may ask for its own package's files.
-
-    It has a word for its own place, hands its name to others, or names the lab in a string (a path or a module).
-    """
-    for word in _OWN_PLACE.finditer(text):
-        start, end = word.span()
-        if word[0] != b"__name__":
-            return True
-        harmless = text.startswith((b" ==", b"=="), end) or text.endswith((b".", b"getLogger("), 0, start)
-        if not harmless:
-            return True
+    """Whether a source has any word by which code finds the files of its package, its name at the front of a path."""
     name = lab.encode()
-    return b'"' + name in text or b"'" + name in text
+    paths = (name + b"/", b'"' + name + b'"', b"'" + name + b"'")
+    return _OWN_PLACE.search(text) is not None or any(path in text for path in paths)
+
+
+def is_found() -> None:
+    """Somebody asks where a lab module is, to read beside it, perhaps: on behalf of one that is being executed?"""
+    if _stack.frames:
+        watch_reads()
 
 
 def finds_files(library: str) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hotlab.importing.labs import Lab
     from hotlab.importing.sources import Source
 
+_PLACE = frozenset({"__file__", "__path__", "__spec__", "__loader__"})
 _OWN = frozenset({"__class__", "__loader__", "__getattribute__"})
 
 
@@ -38,6 +39,8 @@ class Facade(ModuleType):
             record = making[-1][1]
             if record.facade is self and not record.has_view:
                 return record.namespace
+        if making and name in _PLACE:
+            executing.is_found()
         if name in _OWN:
             return super().__getattribute__(name)
         if name == "__spec__":

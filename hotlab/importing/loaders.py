@@ -98,6 +98,7 @@ class LabFinder:
             lab.start_afresh()
         source = generation_asked_for(lab).snapshot.get(fullname)
         if source is not None:
+            executing.is_found()
             return None if source.kind == "extension" else make_spec(LabLoader(lab, fullname, source.path), source)
         appeared = importlib.machinery.PathFinder.find_spec(fullname, path)
         if appeared is not None and str(appeared.origin or "").startswith(lab.root_prefixes):

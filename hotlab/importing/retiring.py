@@ -13,7 +13,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import decode_source
-from types import FrameType, FunctionType
+from types import FrameType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
 
 Replaced = tuple[str, "ModuleRecord | None", "ModuleRecord | None"]
-_GUARD = "__hotlab_guard__"
+_OF_SUBCLASSES = ("__reduce_ex__", "__reduce__", "__call__")  # the last is a guard's own
 _type_members: Any = vars(type)
 # A metaclass may answer for `__dict__` as it likes, by running code of the lab's.
 _members: Callable[[type], Mapping[str, Any]] = _type_members["__dict__"].__get__
@@ -109,18 +109,14 @@ def _is_class(value: Any) -> bool:
     return issubclass(type(value), type)
 
 
-def _is_guard(value: Any) -> bool:
-    return type(value) is FunctionType and _GUARD in value.__dict__
-
-
 def _guard_classes(record: ModuleRecord) -> None:
     record.guarded = True
     for cls in _classes_in(record):
         own = _members(cls).get("__reduce_ex__")
-        if not _is_guard(own):
+        if type(own) is not _Guard:
             try:
                 # type's own: a metaclass may have other ideas of setting an attribute, and this is no place to run it.
-                type.__setattr__(cls, "__reduce_ex__", _guarded_reduce(record, cls, own))
+                type.__setattr__(cls, "__reduce_ex__", _Guard(record, cls, own))
             except TypeError:
                 continue  # an immutable type
 
@@ -129,25 +125,38 @@ def _unguard_classes(record: ModuleRecord) -> None:
     record.guarded = False
     for cls in _classes_in(record):
         guard: Any = _members(cls).get("__reduce_ex__")
-        if _is_guard(guard):
-            if guard.__hotlab_guard__ is None:
+        if type(guard) is _Guard:
+            if guard.own is None:
                 type.__delattr__(cls, "__reduce_ex__")
             else:
-                type.__setattr__(cls, "__reduce_ex__", guard.__hotlab_guard__)
+                type.__setattr__(cls, "__reduce_ex__", guard.own)
 
 
-def _guarded_reduce(record: ModuleRecord, cls: type, own: Any) -> Callable[[Any, Any], Any]:
-    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+class _Guard:
+    """The ``__reduce_ex__`` of a class that an edit has replaced. `own` is the one that the class itself defines."""
+
+    __slots__ = ("cls", "own", "record")
+
+    def __init__(self, record: ModuleRecord, cls: type, own: Any) -> None:
+        self.record = record
+        self.cls = cls
+        self.own = own
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __call__(self, instance: Any, protocol: Any) -> Any:
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_code.co_name in ("__reduce_ex__", "__reduce__"):
+        while frame is not None and frame.f_code.co_name in _OF_SUBCLASSES:
             frame = frame.f_back  # of a subclass, which asks on behalf of somebody
-        if own is not None:
-            reduced = own.__get__(self, type(self))(protocol)
+        record, cls = self.record, self.cls
+        if self.own is not None:
+            reduced = self.own.__get__(instance, type(instance))(protocol)
         else:
-            above: Any = super(cls, self)
+            above: Any = super(cls, instance)
             reduced = above.__reduce_ex__(protocol)
         copies = frame is not None and frame.f_globals.get("__name__") == "copy"
-        if not copies and _names(reduced, type(self)):
+        if not copies and _names(reduced, type(instance)):
             asked = generation_asked_for(record.lab)
             if asked.records.get(record.name) is not record:
                 from pickle import PicklingError  # loaded by who got here, and not needed by a lab that never does
@@ -158,6 +167,3 @@ def _guarded_reduce(record: ModuleRecord, cls: type, own: Any) -> Callable[[Any,
                     "class: hand over plain data, or pickle it in the code that made it"
                 )
         return reduced
-
-    setattr(__reduce_ex__, _GUARD, own)
-    return __reduce_ex__

@@ -102,7 +102,9 @@ print(before, len(added))
         ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "import importlib.resources as r", "0 1"),
         ({"init": "import importlib"}, "oven.py", "V = 2", "0 0"),
         ({"init": "import logging\nLOG = logging.getLogger(__name__)"}, "oven.py", "V = int.__name__", "0 0"),
-        ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "V = str(__name__)", "0 1"),
+        ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "V = str(__name__)", "0 0"),
+        ({"init": "from . import oven", "oven": "V = 1"}, "oven.py", "V = __package__ + '/x'", "0 1"),
+        ({"init": "import importlib.util as u; V = u.find_spec(__name__ + '.oven')"}, "oven.py", "V = 2", "1 1"),
         ({"init": "import importlib; V = getattr(importlib, 'resources', 0)"}, "oven.py", "V = 2", "1 1"),
     ],
 )
@@ -114,3 +116,33 @@ def test_only_labs_that_may_read_files_cost_a_hook(
     command = [sys.executable, "-c", ADDED, str(lab.folder), lab.name, edited, text]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.strip(), done.stderr) == (hooks, "")
+
+
+LISTED = """\
+import importlib, pathlib, sys
+import hotlab
+folder, name = sys.argv[1:]
+sys.path.insert(0, folder)
+hotlab.enable(name)
+user = importlib.import_module(name + ".user")
+before = user.ALL
+pathlib.Path(folder, name, "dev", "arm.py").write_text("V = 2")
+assert hotlab.refresh().ok
+print(before, user.ALL)
+"""
+HELPER = """\
+import importlib, pkgutil
+def found_in(name):
+    package = importlib.import_module(name)
+    return ",".join(info.name for info in pkgutil.iter_modules(package.__path__))
+"""
+
+
+def test_a_folder_that_a_helper_of_no_lab_lists_by_name_is_listed_again(lab: LabOnDisk) -> None:
+    """As libraries that discover plug-ins do: what they look at is looked at for the module that called them."""
+    (lab.folder / "finding_help.py").write_text(HELPER)
+    user = "from finding_help import found_in\nALL = found_in(__name__.partition('.')[0] + '.dev')"
+    lab.write(dev__init="", dev__oven="V = 1", user=user)
+    command = [sys.executable, "-c", LISTED, str(lab.folder), lab.name]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("oven arm,oven", "")
