@@ -92,16 +92,10 @@ def names_set_by(code: CodeType) -> tuple[str, ...] | None:
         return None
     found: dict[str, None] = {}
     raw = code.co_code
-    operations = raw[::2]
-    place = operations.find(_STORE_NAME)
-    while place >= 0:
-        before, argument, shift = place - 1, raw[2 * place + 1], 8
-        while operations[before] == _EXTENDED_ARG:
-            argument |= raw[2 * before + 1] << shift
-            before, shift = before - 1, shift + 8
-        if operations[before] != _IMPORT_FROM:
+    for place in _places_of(_STORE_NAME, raw):
+        argument, before = _argument(raw, place)
+        if raw[2 * before] != _IMPORT_FROM:
             found[code.co_names[argument]] = None
-        place = operations.find(_STORE_NAME, place + 1)
     return tuple(found)
 
 
@@ -133,18 +127,35 @@ def _imports_of(code: CodeType) -> Iterator[ImportStatement]:
     if not code.co_names:
         return
     raw = code.co_code
-    if _IMPORT_NAME not in raw[::2]:
-        return
-    loaded: list[object] = [None, None]
-    extended = 0
-    for place in range(0, len(raw), 2):
-        operation, argument = raw[place], raw[place + 1] | extended
-        extended = argument << 8 if operation == _EXTENDED_ARG else 0
-        if operation == _LOAD_CONST:
-            loaded = [loaded[1], code.co_consts[argument]]
-        elif operation == _LOAD_SMALL_INT:
-            loaded = [loaded[1], argument]
-        elif operation == _IMPORT_NAME:
-            level, taken = loaded
-            if isinstance(level, int):
-                yield ImportStatement(code.co_names[argument], level, taken if isinstance(taken, tuple) else None)
+    for place in _places_of(_IMPORT_NAME, raw):
+        # Right before it, the level and the names taken are loaded.
+        name, before = _argument(raw, place)
+        taken, before = _loaded(code, raw, before)
+        level, _before = _loaded(code, raw, before)
+        if isinstance(level, int):
+            yield ImportStatement(code.co_names[name], level, taken if isinstance(taken, tuple) else None)
+
+
+def _places_of(operation: int, raw: bytes) -> Iterator[int]:
+    operations = raw[::2]
+    place = operations.find(operation)
+    while place >= 0:
+        yield place
+        place = operations.find(operation, place + 1)
+
+
+def _argument(raw: bytes, place: int) -> tuple[int, int]:
+    """The argument of an instruction, and the place of the one before it."""
+    argument, before, shift = raw[2 * place + 1], place - 1, 8
+    while raw[2 * before] == _EXTENDED_ARG:
+        argument |= raw[2 * before + 1] << shift
+        before, shift = before - 1, shift + 8
+    return argument, before
+
+
+def _loaded(code: CodeType, raw: bytes, place: int) -> tuple[object, int]:
+    """The constant that an instruction loads, and the place of the one before it; None where it loads none."""
+    argument, before = _argument(raw, place)
+    if raw[2 * place] == _LOAD_CONST:
+        return code.co_consts[argument], before
+    return argument if raw[2 * place] == _LOAD_SMALL_INT else None, before
