@@ -221,14 +221,19 @@ class Generation:
             if record.source.kind == "extension":
                 # An extension module can't be made twice in a process: all generations share Python's own.
                 record.replacement = importlib.import_module(name)
+                self.lab.has_replacements = True
             else:
                 code = record.source.code(cached=not self.staged)
                 facade = self._show_facade(record)
                 executing.execute(code, self, record)
-                self._take_replacement(record, facade)
+                if sys.modules.get(name) is not facade:
+                    self._take_replacement(record, facade)
+                if not self.staged and self.lab.current is not self:
+                    self.drop_added(name)  # an old generation's own module, gone from the current one
             if bound:
                 self._bind_hidden(record, bound)
-            self._bind_on_replacement(record)
+            if self.lab.has_replacements:
+                self._bind_on_replacement(record)
         except BaseException:
             if facade is not None:
                 if type(sys.modules.get(name)) is not Facade:
@@ -280,17 +285,14 @@ class Generation:
     def _take_replacement(self, record: ModuleRecord, facade: Facade) -> None:
         name = record.name
         now = sys.modules.get(name)
-        if now is facade:
-            pass
-        elif type(now) is Facade:
+        if type(now) is Facade:
             if loader_of(now).lab is self.lab and loader_of(now).name == name:
                 record.facade = now  # of another thread, which imports it from outside at this moment
         elif now is not None:
             record.replacement = now
+            self.lab.has_replacements = True
             if self.lab.current is not self:
                 sys.modules[name] = facade
-        if self.lab.current is not self and not self.staged:
-            self.drop_added(name)  # an old generation's own module, gone from the current one
 
     def _module_of(self, record: ModuleRecord) -> Any:
         if record.replacement is not None:

@@ -59,6 +59,8 @@ class Lab:
         # Names that are packages in some generation.
         self.were_packages: set[str] = set()
         self.unexecuted: set[str] = set()
+        # Whether any module has ever put something in its own place in `sys.modules`.
+        self.has_replacements = False
         # Undo functions of the companions of libraries that lab code imports; told of each generation that is current.
         self.companions: dict[str, Callable[[], None]] = {}
         self.followers: list[Callable[[Generation], None]] = []
@@ -290,7 +292,7 @@ class Lab:
         top = executing.top()  # of whichever lab: labs that reload each other would wait for each other
         inside = self._turn.owner == threading.get_ident() or top is not None
         module = top[1].name if top is not None else None
-        if not inside and self.others_alive:
+        if not inside and len(self.at_work()) > 1:
             # Not the reloading thread, but one that a module which it executes has started, and may wait for.
             asked = generation_asked_for(self)
             inside = asked.staged

@@ -46,5 +46,8 @@ def new_record(generation: Generation, source: Source) -> ModuleRecord:
         namespace["__cached__"] = spec.cached = source.cached
     if kind != "extension":
         present = sys.modules.get(name)
-        record.facade = present if is_facade_for(present, lab, source) else make_facade(lab, source)
+        if present is not None and known is not None and present is known.facade and known.source is source:
+            record.facade = present
+        else:
+            record.facade = present if is_facade_for(present, lab, source) else make_facade(lab, source)
     return record
