@@ -30,7 +30,7 @@ _OWN = frozenset({"__class__", "__loader__", "__getattribute__"})
 
 
 class Facade(ModuleType):
-    """One lab module as the outside sees it, over all generations that have it."""
+    """One lab module as the outside sees it. Lives as long as its module is current, or somebody keeps it."""
 
     def __getattribute__(self, name: str) -> Any:
         making = executing.under_way()
@@ -135,21 +135,26 @@ class _PackageView(NamespaceView):
 
 
 def is_facade_for(present: object, lab: Lab, source: Source) -> TypeGuard[Facade]:
-    """Whether what ``sys.modules`` has stands for this source as well: outside, a module is one object for good."""
+    """Whether what ``sys.modules`` has can stand for this source."""
     if type(present) is not Facade:
         return False
     own = own_namespace(present)
-    loader = own["__loader__"]
-    if loader.lab is not lab or loader.record is not None or (loader.name, loader.path) != (source.name, source.path):
-        return False
-    return ("__path__" in own) == source.is_package
+    return _is_loader_for(own["__loader__"], lab, source) and ("__path__" in own) == source.is_package
 
 
-def make_facade(lab: Lab, source: Source) -> Facade:
-    """A new façade for a module."""
+def _is_loader_for(loader: LabLoader, lab: Lab, source: Source) -> bool:
+    same = loader.lab is lab and loader.record is None
+    return same and (loader.name, loader.path) == (source.name, source.path)
+
+
+def make_facade(lab: Lab, source: Source, last: object = None) -> Facade:
+    """A new façade for a module; `last` is what stands in ``sys.modules``, whose loader can go on."""
     facade = Facade(source.name)
     own = own_namespace(facade)
-    own["__loader__"] = LabLoader(lab, source.name, source.path)
+    loader = loader_of(last) if type(last) is Facade else None
+    if loader is None or not _is_loader_for(loader, lab, source):
+        loader = LabLoader(lab, source.name, source.path)
+    own["__loader__"] = loader
     own["__package__"] = source.name if source.is_package else source.name.rpartition(".")[0]
     if source.is_package:
         own["__path__"] = [source.folder]

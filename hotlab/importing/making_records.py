@@ -46,8 +46,8 @@ def new_record(generation: Generation, source: Source) -> ModuleRecord:
         namespace["__cached__"] = spec.cached = source.cached
     if kind != "extension":
         present = sys.modules.get(name)
-        if present is not None and known is not None and present is known.facade and known.source is source:
-            record.facade = present
+        if (known is None or known.facade is not present) and is_facade_for(present, lab, source):
+            record.facade = present  # made by an import from outside, and nobody's yet
         else:
-            record.facade = present if is_facade_for(present, lab, source) else make_facade(lab, source)
+            record.facade = make_facade(lab, source, present)
     return record
