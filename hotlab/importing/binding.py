@@ -9,10 +9,12 @@ generators of old code import old code, and imports of anything else are Python'
 
 from __future__ import annotations
 
+import dis
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from types import ModuleType
+from functools import partial
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hotlab.importing import executing
@@ -32,6 +34,8 @@ from hotlab.importing.records import (
 if TYPE_CHECKING:
     from hotlab.importing.generations import Generation
     from hotlab.importing.labs import Lab
+
+_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 
 
 def bound_import(lab: Lab) -> Callable[..., Any]:
@@ -145,7 +149,7 @@ def _import_for(record: ModuleRecord, full: str, fromlist: Sequence[str]) -> Any
     answer = generation.answers.get(key)
     if answer is None:
         answer = _find_for(record, generation, full, fromlist)
-        if full in generation.ready and _has_all(answer, fromlist):
+        if full in generation.ready and full not in record.lab.of_note and _has_all(answer, fromlist):
             generation.answers[key] = answer
     return answer
 
@@ -184,25 +188,38 @@ def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist:
         for name in fromlist:
             if not hasattr(module, name):
                 _refuse_from_elsewhere(module, full, name)
+    elif "__getattr__" in vars(module):
+        record.source.holds_nothing = False  # what that makes was looked at by nobody
     elif not holds_packages and generation.ready.get(full) is module:
         generation.plain[full] = module
-    return _with_its_packages(generation, module) if holds_packages else module
+    if holds_packages and _by_statement():
+        return _with_its_packages(generation, module, whole="*" in fromlist)
+    return module
+
+
+def _by_statement() -> bool:
+    """Whether an import statement asks, which takes names from the answer and forgets it; not a call."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_code[frame.f_lasti] == _IMPORT_NAME
 
 
 class _StandIn(ModuleType):
-    """A module as one generation sees it that holds the packages of another."""
+    """What an import statement takes names from in place of a module that holds the packages of another generation."""
 
 
-def _with_its_packages(generation: Generation, module: Any) -> Any:
+def _with_its_packages(generation: Generation, module: Any, *, whole: bool) -> Any:
     """What to take names from, where a module that generations share holds packages: those of the generation.
 
     Its namespace has those of the current one, for attribute chains to lead on.
     """
     if type(module) is not ModuleType and type(module) is not GenerationPackage:
         return module
+    values = vars(module).copy()
     others = {
         name: own
-        for name, value in vars(module).copy().items()
+        for name, value in values.items()
         if type(value) is GenerationPackage
         and (own := generation.packages.get(record_of(value).name)) is not None
         and own is not value
@@ -210,7 +227,10 @@ def _with_its_packages(generation: Generation, module: Any) -> Any:
     if not others:
         return module
     stand_in = _StandIn(module.__name__)
-    vars(stand_in).update({**vars(module), **others})
+    namespace = vars(stand_in)
+    namespace.clear()
+    namespace.update({**values, **others} if whole else others)
+    namespace.setdefault("__getattr__", partial(getattr, module))
     return stand_in
 
 

@@ -300,10 +300,7 @@ class Generation:
         return self.packages[record.name] if record.has_view else record.body
 
     def _bind_on_replacement(self, record: ModuleRecord) -> None:
-        """Bind a submodule on what its package has put in its own place.
-
-        That object is shared with the current generation: a staged one does it when it is committed, an old one never.
-        """
+        """Bind a submodule on what its package has put in its place: if staged, at the commit; an old one never."""
         parent, _, last = record.name.rpartition(".")
         above = self.records.get(parent)
         if above is None or above.replacement is None:
@@ -382,11 +379,11 @@ class Generation:
         return False
 
     def drop_added(self, name: str) -> None:
-        """Put back what ``sys.modules`` held before this generation put a façade there, unless others use it by now."""
+        """Put back what ``sys.modules`` held before this generation's façade, unless others use that by now."""
         facade, original = self.added_facades.pop(name, (None, None))
         if facade is None or sys.modules.get(name) is not facade:
             return
-        if any(generation.uses_facade(name, facade) for generation in self.lab.at_work() if generation is not self):
+        if any(generation.uses_facade(name, facade) for generation in self.lab.others_at_work(self)):
             return
         if original is None:
             del sys.modules[name]
@@ -394,6 +391,8 @@ class Generation:
             sys.modules[name] = original
 
     def uses_facade(self, name: str, facade: Facade) -> bool:
-        """Whether outside code finds a module of this generation through a façade."""
+        """Whether a module of this generation is to be found through a façade; of an old one, while it is executed."""
         record = self.records.get(name)
-        return record is not None and record.facade is facade
+        if record is None or record.facade is not facade:
+            return False
+        return self.staged or self.lab.current is self or record.making is self

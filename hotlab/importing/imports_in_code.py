@@ -9,6 +9,7 @@ from __future__ import annotations
 import dis
 import inspect
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from types import CodeType
 
@@ -86,17 +87,23 @@ def _exports_of(code: CodeType) -> frozenset[str]:
     return frozenset(each for each in constants if type(each) is str)
 
 
-def names_set_by(code: CodeType) -> tuple[str, ...] | None:
-    """The names that a module sets itself, but by from-imports; None where that can't be read off its code."""
+def names_set_by(code: CodeType, lab: str) -> tuple[str, ...] | None:
+    """The names that a module sets, but by from-imports of its lab; None where that can't be read off its code."""
     if ("*",) in code.co_consts or any(_sets_by_other_ways(inner) for inner in (code, *_nested(code))):
         return None
     found: dict[str, None] = {}
     raw = code.co_code
+    of_lab = {place: _is_of(lab, statement) for place, statement in _placed_imports(code)}
+    imports = sorted(of_lab)
     for place in _places_of(_STORE_NAME, raw):
         argument, before = _argument(raw, place)
-        if raw[2 * before] != _IMPORT_FROM:
+        if raw[2 * before] != _IMPORT_FROM or not of_lab.get(imports[bisect(imports, place) - 1]):
             found[code.co_names[argument]] = None
     return tuple(found)
+
+
+def _is_of(lab: str, statement: ImportStatement) -> bool:
+    return statement.level > 0 or statement.name.partition(".")[0] == lab
 
 
 def _sets_by_other_ways(code: CodeType) -> bool:
@@ -124,8 +131,12 @@ def _nested(code: CodeType) -> list[CodeType]:
 
 
 def _imports_of(code: CodeType) -> Iterator[ImportStatement]:
-    if not code.co_names:
-        return
+    if code.co_names:
+        for _place, statement in _placed_imports(code):
+            yield statement
+
+
+def _placed_imports(code: CodeType) -> Iterator[tuple[int, ImportStatement]]:
     raw = code.co_code
     for place in _places_of(_IMPORT_NAME, raw):
         # Right before it, the level and the names taken are loaded.
@@ -133,7 +144,7 @@ def _imports_of(code: CodeType) -> Iterator[ImportStatement]:
         taken, before = _loaded(code, raw, before)
         level, _before = _loaded(code, raw, before)
         if isinstance(level, int):
-            yield ImportStatement(code.co_names[name], level, taken if isinstance(taken, tuple) else None)
+            yield place, ImportStatement(code.co_names[name], level, taken if isinstance(taken, tuple) else None)
 
 
 def _places_of(operation: int, raw: bytes) -> Iterator[int]:

@@ -91,10 +91,10 @@ class Lab:
         found = [generation for generation in alive if generation is not None and not generation.staged]
         return sorted(found, key=lambda generation: generation.number)
 
-    def at_work(self) -> list[Generation]:
-        """The current generation, and those that are staged."""
+    def others_at_work(self, but: Generation) -> list[Generation]:
+        """All generations alive, staged ones too, but one."""
         alive = [reference() for reference in self._alive.copy().values()]
-        return [self.current, *(each for each in alive if each is not None and each.staged)]
+        return [each for each in alive if each is not None and each is not but]
 
     def keep_track_of(self, generation: Generation) -> None:
         """Count a generation among those alive, until it is collected."""
@@ -132,6 +132,8 @@ class Lab:
             generation = reference()
             if generation is not None:
                 generation.plain.pop(name, None)
+                for asked in [asked for asked in generation.answers.copy() if asked[1] == name]:
+                    generation.answers.pop(asked, None)
 
     def forget(self, staged: Generation) -> None:
         """A staged generation was given up."""
@@ -292,7 +294,7 @@ class Lab:
         top = executing.top()  # of whichever lab: labs that reload each other would wait for each other
         inside = self._turn.owner == threading.get_ident() or top is not None
         module = top[1].name if top is not None else None
-        if not inside and len(self.at_work()) > 1:
+        if not inside and any(each.staged for each in self.others_at_work(self.current)):
             # Not the reloading thread, but one that a module which it executes has started, and may wait for.
             asked = generation_asked_for(self)
             inside = asked.staged

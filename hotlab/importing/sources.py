@@ -214,14 +214,14 @@ class Source:
         return self._facts
 
     def sets(self) -> tuple[str, ...] | None:
-        """The names that the module sets itself, but by from-imports.
+        """The names that the module sets itself, but by from-imports of its lab.
 
         None where its code does not say, or where an earlier execution was not looked at, or held more that is of note.
         """
         if not self.holds_nothing:
             return None
         if not self._sets_known:
-            self._sets_known, self._sets = True, names_set_by(self.code())
+            self._sets_known, self._sets = True, names_set_by(self.code(), self.name.partition(".")[0])
         return self._sets
 
 

@@ -25,15 +25,17 @@ class Turn:
         self._lock = threading.Lock()
 
     def __enter__(self) -> None:
-        waits_in, since = None, 0.0
+        place, since, looks, waits = None, 0.0, 0, 0
         while not self._lock.acquire(timeout=LOOK_EVERY):
-            innermost = sys._current_frames().get(self.owner or 0)
-            if _joins_this_thread(innermost):
+            joins, now, in_wait = _look_at(self.owner)
+            if joins:
                 raise self._never_comes("waits for this one to end")
-            wait = _wait_while_importing(innermost)
-            if wait is None or wait != waits_in:
-                waits_in, since = wait, time.monotonic()
-            elif time.monotonic() - since > PATIENCE:
+            if now is None or now != place:
+                place, since, looks, waits = now, time.monotonic(), 0, 0
+            looks += 1
+            waits += in_wait
+            # It may wait in many short turns, and look around between them.
+            if place is not None and time.monotonic() - since > PATIENCE and waits > 0.8 * looks:
                 raise self._never_comes(f"has waited for {PATIENCE:g} s for others")
         self.owner = threading.get_ident()
 
@@ -67,6 +69,17 @@ class Turn:
             self.owner = None
 
 
+def _look_at(owner: int | None) -> tuple[bool, tuple[int, int] | None, bool]:
+    """What a thread does: whether it joins the calling one; where in a lab module it is that it imports; whether it
+    waits for others, on an event, a future, a ``queue.Queue``.
+
+    Frames of another thread are not kept: an error that holds one would hold what that thread was doing.
+    """
+    innermost = sys._current_frames().get(owner or 0)
+    in_wait = innermost is not None and innermost.f_code.co_filename == threading.__file__
+    return _joins_this_thread(innermost), _importing(innermost), in_wait
+
+
 def _joins_this_thread(frame: FrameType | None) -> bool:
     """Whether a thread, by its innermost frame, is inside a ``join`` of the calling one."""
     joining, here = threading.Thread.join.__code__, threading.current_thread()
@@ -77,13 +90,9 @@ def _joins_this_thread(frame: FrameType | None) -> bool:
     return False
 
 
-def _wait_while_importing(innermost: FrameType | None) -> tuple[FrameType, int] | None:
-    """Where a thread waits for others while it imports a lab module: on an event, a future, a queue of ``queue``."""
-    if innermost is None or innermost.f_code.co_filename != threading.__file__:
-        return None
-    frame: FrameType | None = innermost
-    while frame is not None:
-        if frame.f_code is EXECUTES:
-            return innermost, innermost.f_lasti
+def _importing(frame: FrameType | None) -> tuple[int, int] | None:
+    while frame is not None and frame.f_back is not None:
+        if frame.f_back.f_code is EXECUTES:
+            return id(frame), frame.f_lasti
         frame = frame.f_back
     return None

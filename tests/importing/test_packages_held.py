@@ -109,3 +109,36 @@ def test_what_a_module_takes_at_its_import_is_its_own_generations(lab: LabOnDisk
         assert ([v, v, v], v) == lab.module("user").SEEN
         assert lab.module("user").late() == (v, v)
         assert old() == (1, 1)
+
+
+def test_an_import_by_call_gives_the_module_itself(lab: LabOnDisk) -> None:
+    """Not something to take names from: what is set on it is set on the module."""
+    call = f"__import__('{lab.name}.drivers', fromlist=['dev'])"
+    lab.write(
+        dev__init="", dev__oven="V = 1", loads=f"import {lab.name}.dev.oven", drivers="from . import dev",
+        user=f"from .drivers import dev\nSAME = {call} is {call}\n{call}.MARK = dev.oven.V\n"
+        "def late():\n    from .drivers import dev\n    return dev.oven.V",
+    )  # fmt: skip
+    lab.enable()
+    lab.module("loads")
+    old = lab.module("user").late
+    assert old() == 1
+    lab.write(dev__oven="V = 2")
+    assert lab.refresh().ok
+    assert lab.module("user").SAME and lab.module("drivers").MARK == 2
+    assert (lab.module("user").late(), old()) == (2, 1)
+
+
+def test_a_half_made_submodule_is_taken_from_a_shared_package_that_holds_others(lab: LabOnDisk) -> None:
+    """In a cycle of imports: lab code never gets what stands for the module outside."""
+    lab.write(
+        dev__init="", dev__oven="V = 1", loads=f"import {lab.name}.dev.oven", pack__init="from .. import dev as alias",
+        pack__a="from ..dev import oven\nfrom . import alias, b\nV = oven.V",
+        pack__b="from . import alias, a\nKIND = type(a).__name__\ndef f(): return a.V, alias.oven.V",
+    )  # fmt: skip
+    lab.enable()
+    lab.module("loads"), lab.module("pack.a")
+    lab.write(dev__oven="V = 2")
+    assert lab.refresh().ok
+    assert f"{lab.name}.pack" not in lab.refresh().reloaded
+    assert lab.module("pack.b").KIND == "module" and lab.module("pack.b").f() == (2, 2)

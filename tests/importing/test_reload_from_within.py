@@ -121,8 +121,13 @@ def put_answer(answers: queue.Queue[str], lab: str) -> None:
             "threading.Thread(target=put_answer, args=(answers, {lab!r})).start()\nSAID = answers.get(timeout=20)",
             "done",
         ),
+        (
+            "threading.Thread(target=put_answer, args=(answers, {lab!r})).start()\nnever = threading.Event()\n"
+            "while answers.empty(): never.wait(0.05)\nSAID = answers.get()",
+            "done",
+        ),
     ],
-    ids=["future", "queue"],
+    ids=["future", "queue", "polling"],
 )
 def test_a_module_that_waits_for_a_refresh_of_another_thread(
     lab: LabOnDisk, waits: str, outcome: str, monkeypatch: pytest.MonkeyPatch
