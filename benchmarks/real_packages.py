@@ -2,7 +2,7 @@
 
     python benchmarks/real_packages.py
 
-installs the pinned packages of ``real_packages_list.py`` into ``benchmarks/.venv-real-packages`` (once), and takes
+installs the pinned packages of ``real_packages_list.py`` into ``.venv-real-packages`` (once), and takes
 each of them, on a copy of its files and in processes of its own, through a leaf, a middle and a core edit, two broken
 edits and the way back. What must hold is written in ``docs/real-packages.md``, whose last part is the result, which
 also goes to ``benchmarks/results/real_packages.md``. The exit code is 1 where something did not hold.
@@ -31,7 +31,7 @@ from real_packages_list import COMMON, PACKAGES, RealPackage  # noqa: E402
 RESULT = HERE / "results" / "real_packages.md"
 PAGE = HERE.parent / "docs" / "real-packages.md"
 MARK = "<!-- From here on: written by benchmarks/real_packages.py. -->\n"
-VENV = HERE / ".venv-real-packages"
+VENV = HERE.parent / ".venv-real-packages"
 ROUNDS, FEWER_ROUNDS = 5, 3
 WHERE = "import importlib.util, sys; print(importlib.util.find_spec(sys.argv[1]).submodule_search_locations[0])"
 VERSION = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
