@@ -41,8 +41,7 @@ _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 def bound_import(lab: Lab) -> Callable[..., Any]:
     """The ``__import__`` of a lab's modules."""
     own_name, below = lab.name, lab.name + "."
-    # Looked up in there each time: `builtins.__import__` may be replaced by others.
-    real = real_builtins
+    real = real_builtins  # looked up in there each time: `builtins.__import__` may be replaced by others
     # Names that are neither the lab's nor importlib's. Bounded: code names a finite number of modules.
     foreign: set[str] = set()
     # What relative imports name, each as one string for good: found by identity where it is looked up.
@@ -63,8 +62,7 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
             if not own and name.partition(".")[0] != "importlib":
                 found = real["__import__"](name, globals, locals, fromlist or (), 0)
                 library_imported(lab, name)
-                if executing.finds_files(name):
-                    executing.watch_reads()
+                executing.imports(name)
                 foreign.add(name)
                 return found
         try:
@@ -93,14 +91,10 @@ def bound_import(lab: Lab) -> Callable[..., Any]:
             # What is above a module beside the one that asks is above that, too: it was begun before.
             if module is None or not fromlist or not (beside or generation.has_no_gap_above(name)):
                 return _find_for(record, generation, name, fromlist or ())
-            if name not in record.needs:
-                record.needs.add(name)
-                if name not in record.noted:
-                    lab.note_dependant(name, record.name)
+            record.note_need(name)
             return module
         found = real["__import__"](name, globals, locals, fromlist or (), 0)
-        if executing.finds_files(name) or (fromlist and "resources" in fromlist):
-            executing.watch_reads()
+        executing.imports(name, fromlist)
         return found if fromlist and name != "importlib" else _importlib_for(record)
 
     return __import__
@@ -164,8 +158,7 @@ def _has_all(module: Any, names: Sequence[str]) -> bool:
 
 def _find_for(record: ModuleRecord, generation: Generation, full: str, fromlist: Sequence[str]) -> Any:
     """What an import statement in the code of a record gets from a generation; notes what the code needs."""
-    if full not in record.needs:
-        record.note_need(full)
+    record.note_need(full)
     module = generation.ready.get(full)
     if module is None or not generation.has_no_gap_above(full):
         module = _load_for(record, generation, full)
@@ -337,8 +330,7 @@ def _importlib_for(record: ModuleRecord) -> ModuleType:
 
 
 def _of_importlib(name: str) -> Any:
-    if executing.finds_files(f"importlib.{name}"):
-        executing.watch_reads()
+    executing.imports("importlib", [name])
     return getattr(importlib, name)
 
 

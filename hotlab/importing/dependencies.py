@@ -12,7 +12,7 @@ from hotlab.importing.imports_in_code import ImportStatement, all_imports
 from hotlab.importing.records import GenerationPackage, ModuleRecord, is_submodule
 from hotlab.importing.sources import LazyNeeds, Snapshot, Source
 
-_OF_NOTE = repeat((BaseException, GenerationPackage))
+_OF_NOTE = (BaseException, GenerationPackage)
 
 
 def values_of_note(record: ModuleRecord) -> list[Any]:
@@ -25,9 +25,9 @@ def values_of_note(record: ModuleRecord) -> list[Any]:
     else:
         values = list(namespace.values())
     # By type: isinstance would ask a value for its class, which may be code of the lab's; so would a set of the types.
-    if not any(map(issubclass, map(type, values), _OF_NOTE)):
+    if not any(map(issubclass, map(type, values), repeat(_OF_NOTE))):
         return []
-    noted = [item for item in list(namespace.items()) if issubclass(type(item[1]), (BaseException, GenerationPackage))]
+    noted = [item for item in list(namespace.items()) if issubclass(type(item[1]), _OF_NOTE)]
     found = [value for key, value in noted if not is_submodule(value, name, key)]
     if found and name not in lab.of_note:
         lab.note_holder(name)
@@ -121,13 +121,12 @@ _UNEXECUTED: frozenset[str] = frozenset({"(not executed)"})
 
 def _named(source: Source, statements: Iterable[ImportStatement], snapshot: Snapshot) -> tuple[set[str], set[str]]:
     """The modules of the lab that import statements name, there or not; and the packages that they give as objects."""
-    package = source.name if source.is_package else source.name.rpartition(".")[0]
     lab = source.name.partition(".")[0]
     needs: set[str] = set()
     held: set[str] = set()
     for statement in statements:
         try:
-            full = absolute_name(statement.name, {"__package__": package}, statement.level)
+            full = absolute_name(statement.name, {"__package__": source.package}, statement.level)
         except ImportError:
             continue
         if full.partition(".")[0] != lab:
@@ -151,13 +150,12 @@ def _exported(
     source: Source, statements: Iterable[ImportStatement], snapshot: Snapshot, starred: list[Source]
 ) -> set[str]:
     """The submodules that ``from package import *`` imports, for they stand in the package's ``__all__``."""
-    package = source.name if source.is_package else source.name.rpartition(".")[0]
     found: set[str] = set()
     for statement in statements:
         if statement.taken != ("*",):
             continue
         try:
-            above = snapshot.get(absolute_name(statement.name, {"__package__": package}, statement.level))
+            above = snapshot.get(absolute_name(statement.name, {"__package__": source.package}, statement.level))
             if above is not None and above.is_package:
                 starred.append(above)
                 exports = above.facts().exports & snapshot.layout.children(above.name)
@@ -169,13 +167,12 @@ def _exported(
 
 def _named_by_strings(source: Source, named: Iterable[str]) -> set[str]:
     """The modules of the lab that strings in code which imports by name may stand for."""
-    package = source.name if source.is_package else source.name.rpartition(".")[0]
     lab = source.name.partition(".")[0]
     found = set()
     for text in named:
         level = len(text) - len(text.lstrip("."))
         try:
-            full = absolute_name(text[level:], {"__package__": package}, level) if level else text
+            full = absolute_name(text[level:], {"__package__": source.package}, level) if level else text
         except ImportError:
             continue
         if full == lab or full.startswith(lab + "."):

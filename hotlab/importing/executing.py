@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Iterable
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -98,9 +99,10 @@ def is_found() -> None:
         watch_reads()
 
 
-def finds_files(library: str) -> bool:
-    """Whether a library finds the files of a package by the package's name."""
-    return library.startswith(_WAYS_TO_FILES)
+def imports(library: str, taken: Iterable[str] | None = ()) -> None:
+    """Lab code imports a library, and names from it: one, perhaps, that finds a package's files by its name."""
+    if any(name.startswith(_WAYS_TO_FILES) for name in (library, *(f"{library}.{each}" for each in taken or ()))):
+        watch_reads()
 
 
 def _on_audit(event: str, args: tuple[object, ...]) -> None:

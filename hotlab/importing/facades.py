@@ -155,7 +155,7 @@ def make_facade(lab: Lab, source: Source, last: object = None) -> Facade:
     if loader is None or not _is_loader_for(loader, lab, source):
         loader = LabLoader(lab, source.name, source.path)
     own["__loader__"] = loader
-    own["__package__"] = source.name if source.is_package else source.name.rpartition(".")[0]
+    own["__package__"] = source.package
     if source.is_package:
         own["__path__"] = [source.folder]
     if source.kind != "namespace":

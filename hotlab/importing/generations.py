@@ -297,7 +297,7 @@ class Generation:
     def _module_of(self, record: ModuleRecord) -> Any:
         if record.replacement is not None:
             return record.replacement
-        return self.packages[record.name] if record.has_view else record.body
+        return self.object_of(record)
 
     def _bind_on_replacement(self, record: ModuleRecord) -> None:
         """Bind a submodule on what its package has put in its place: if staged, at the commit; an old one never."""
@@ -336,8 +336,7 @@ class Generation:
             record.is_made()
             self.ready[name] = module
             self.executed.append(name)
-            if record.lock is not None:
-                self._let_others_go_on(record)
+            self._let_others_go_on(record)
 
     def _bind_children(self, record: ModuleRecord) -> dict[str, Any]:
         """A package that is executed again has the submodules that are not. Gives them."""

@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -50,20 +50,20 @@ class Lab:
         # Which modules have ever needed a module: an index, checked against the records where it is followed.
         self.dependants: dict[str, set[str]] = {}
         # Modules that read data or list folders while imported; that hold packages; that others need and that were
-        # not executed yet, there or not; that were adopted; whose code is yet to be read.
+        # not executed yet, there or not; in whose namespaces another text was run by hand.
         self.reading: set[str] = set()
-        # Modules in whose namespaces another text than their generation's was run by hand.
-        self.overwritten: set[str] = set()
         self.holding: set[str] = set()
+        self.unexecuted: set[str] = set()
+        self.overwritten: set[str] = set()
         self.comings = Comings({})
         # Names that are packages in some generation.
         self.were_packages: set[str] = set()
-        self.unexecuted: set[str] = set()
         # Whether any module has ever put something in its own place in `sys.modules`.
         self.has_replacements = False
         # Undo functions of the companions of libraries that lab code imports; told of each generation that is current.
         self.companions: dict[str, Callable[[], None]] = {}
         self.followers: list[Callable[[Generation], None]] = []
+        # Modules that were adopted; whose code is yet to be read.
         self.adopted: list[str] = []
         self.unread: deque[ModuleRecord] = deque()
         # Modules that have held exceptions, or packages of the lab that are not right below them.
@@ -87,14 +87,16 @@ class Lab:
 
     def generations_alive(self) -> list[Generation]:
         """The generations that something still uses, oldest first."""
-        alive = [reference() for reference in self._alive.copy().values()]
-        found = [generation for generation in alive if generation is not None and not generation.staged]
+        found = [generation for generation in self._at_work() if not generation.staged]
         return sorted(found, key=lambda generation: generation.number)
 
     def others_at_work(self, but: Generation) -> list[Generation]:
         """All generations alive, staged ones too, but one."""
+        return [generation for generation in self._at_work() if generation is not but]
+
+    def _at_work(self) -> list[Generation]:
         alive = [reference() for reference in self._alive.copy().values()]
-        return [each for each in alive if each is not None and each is not but]
+        return [generation for generation in alive if generation is not None]
 
     def keep_track_of(self, generation: Generation) -> None:
         """Count a generation among those alive, until it is collected."""
@@ -110,9 +112,7 @@ class Lab:
         """
         if executing.watches_reads():
             return
-        names: Iterable[str] = () if snapshot is since else snapshot.sources
-        if since is not None and names:
-            names = snapshot.may_differ_from(since)
+        names = snapshot.sources if since is None else snapshot.may_differ_from(since)
         if self.tree.has_data() or any(executing.may_read(snapshot.sources[name].text, self.name) for name in names):
             executing.watch_reads()
 
@@ -128,12 +128,10 @@ class Lab:
         self._not_plain(name)
 
     def _not_plain(self, name: str) -> None:
-        for reference in self._alive.copy().values():
-            generation = reference()
-            if generation is not None:
-                generation.plain.pop(name, None)
-                for asked in [asked for asked in generation.answers.copy() if asked[1] == name]:
-                    generation.answers.pop(asked, None)
+        for generation in self._at_work():
+            generation.plain.pop(name, None)
+            for asked in [asked for asked in generation.answers.copy() if asked[1] == name]:
+                generation.answers.pop(asked, None)
 
     def forget(self, staged: Generation) -> None:
         """A staged generation was given up."""
@@ -282,9 +280,7 @@ class Lab:
         self.mutex = threading.RLock()
         self._turn.reset_in_child()
         mine = [record for _generation, record in executing.under_way()]
-        for generation in [reference() for reference in self._alive.copy().values()]:
-            if generation is None:
-                continue
+        for generation in self._at_work():
             generation.drop_unfinished(but=mine)
             if generation.staged and not any(record.pinned is generation for record in mine):
                 reloading.discard(generation)

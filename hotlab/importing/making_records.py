@@ -38,7 +38,7 @@ def new_record(generation: Generation, source: Source) -> ModuleRecord:
     namespace["__spec__"] = spec
     namespace["__loader__"] = loader
     namespace["__builtins__"] = lab.builtins
-    namespace["__package__"] = name if source.is_package else name.rpartition(".")[0]
+    namespace["__package__"] = source.package
     if source.is_package:
         namespace["__path__"] = [source.folder]
     if kind != "namespace":

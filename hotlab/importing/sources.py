@@ -25,7 +25,7 @@ else:
     except ImportError:
         from hashlib import blake2b
 
-_MANY = 10_000
+_STATEMENTS_KEPT = 10_000
 Kind = Literal["module", "package", "namespace", "extension"]
 
 
@@ -104,7 +104,7 @@ class Comings:
             values = None
             if all(type(name) is str for name in names) and known.isdisjoint(names):
                 values = frozenset(names)
-            if len(self._values) > _MANY:
+            if len(self._values) > _STATEMENTS_KEPT:
                 self._values.clear()  # of statements that edits have changed since, most of them
             self._values[key] = values
             return values
@@ -164,6 +164,11 @@ class Source:
     def is_like(self, digest: str, kind: Kind, path: str) -> bool:
         """Whether a source of its name is the same in all that a module can tell."""
         return (self.digest, self.kind, self.path) == (digest, kind, path)
+
+    @property
+    def package(self) -> str:
+        """The package in which its relative imports resolve: its ``__package__``."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
 
     @property
     def folder(self) -> str:
@@ -254,6 +259,8 @@ class Snapshot:
 
     def may_differ_from(self, other: Snapshot) -> Iterable[str]:
         """Names of modules of this snapshot, among which are all whose sources the other has not."""
+        if self.sources is other.sources:
+            return ()
         if self._since is not None and self._since() is other.sources:
             return self._edited
         return self.sources

@@ -91,6 +91,7 @@ def _joins_this_thread(frame: FrameType | None) -> bool:
 
 
 def _importing(frame: FrameType | None) -> tuple[int, int] | None:
+    """Where in the code of a lab module a thread is, by its innermost frame, that is importing it."""
     while frame is not None and frame.f_back is not None:
         if frame.f_back.f_code is EXECUTES:
             return id(frame), frame.f_lasti
